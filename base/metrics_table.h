@@ -42,7 +42,7 @@
     X(M_REJECTED, COUNTER, "weir_records_rejected_total", METRICS_TP ",reason",                    \
       "Records that could not be processed.")                                                      \
     X(M_SKIPPED, COUNTER, "weir_records_skipped_total", METRICS_TP,                                \
-      "Null values that no set is keyed for, and records rejected under on_error: skip.")          \
+      "Null values (tombstones) that no set is keyed for.")          \
     X(M_PENDING, GAUGE, "weir_records_pending", METRICS_TP, "Records consumed, not yet decided.")  \
     X(M_STAGE_IN, COUNTER, "weir_stage_records_in_total", "pipeline,stage", "Records into a stage.") \
     X(M_STAGE_OUT, COUNTER, "weir_stage_records_out_total", "pipeline,stage",                      \

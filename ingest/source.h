@@ -54,9 +54,13 @@ struct source_handler {
     void (*revoked)(void *context, void *lane, bool lost);
     /* [control] All partitions of one assignment are in; count may be 0. */
     void (*rebalanced)(void *context, uint32_t partition_count);
-    /* [worker] The batch to fill for this worker (the handler owns it; it has been begun by the
-     * source with batch_begin). After SOURCE_HELD the source keeps it and asks again. */
+    /* [worker] The batch to fill for this worker; the source begins it with batch_begin. It stays the
+     * handler's, and the same one is given again and again, until `deliver` answers SOURCE_HELD: from
+     * then on the source keeps that one for its lane and is given another. When a kept one has been
+     * accepted, or its lane is revoked, the source gives it back with `batch_done`. */
     struct batch *(*batch)(void *context, int32_t worker);
+    /* [worker or control] A batch that was kept is not needed any more. */
+    void (*batch_done)(void *context, struct batch *batch);
     /* [worker] A full or last batch of a round. Returns enum source_delivery, or negative: the lane
      * has failed (the handler has noted why) and gets nothing more. */
     int (*deliver)(void *context, void *lane, struct batch *batch);
@@ -73,6 +77,8 @@ struct source_handler {
     void (*unavailable)(void *context, const char *reason);
     /* [control] A file source delivered its last record. */
     void (*finished)(void *context);
+    /* [control] A topic has so many partitions now, whoever owns them. At each assignment. */
+    void (*topic)(void *context, const char *topic, int32_t partition_count);
 };
 
 struct source;

@@ -20,11 +20,14 @@ struct query_limits {
     uint64_t groups_max; /* after merging, before `limit` */
 };
 
-/* One partition to be read. A source of rows that is absent is named in `missing`. */
+/* One partition to be read. One that no reachable node holds has no image here: it makes the answer
+ * incomplete and is named in `missing` by topic and number. */
 struct query_partition {
-    struct partition *partition;
+    struct partition *partition; /* NULL: missing */
     bool complete; /* false while restoring or rebuilding: the answer is not complete */
     bool holds_back; /* false: empty, or at its end and idle; `final` does not wait for it */
+    const char *topic;
+    int32_t number;
 };
 
 struct query_window {
@@ -70,6 +73,8 @@ struct query_result {
     struct query_cover *covers;
     uint32_t cover_count;
     bool complete;
+    struct query_cover *missing; /* next_offset is -1 */
+    uint32_t missing_count;
     int64_t newest_event_time_ns; /* INT64_MIN: none */
     char *next_cursor;            /* NULL: that was all */
 };
