@@ -19,6 +19,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -225,6 +226,21 @@ def port_taken(port):
     return False
 
 
+def ports_choose(first, count):
+    """The first of `count` free ports in a row: the ones asked for, or any when first is 0."""
+    if first:
+        for port in range(first, first + count):
+            if port_taken(port):
+                raise BrokerError(f"port {port} is taken by another process; choose others with "
+                                  f"--port (the broker uses {first} to {first + count - 1})")
+        return first
+    while True:
+        # Below the range that the kernel gives to outgoing connections.
+        first = random.randrange(20000, 32000)
+        if not any(port_taken(port) for port in range(first, first + count)):
+            return first
+
+
 def log_tail(state):
     log = state / "broker.log"
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
@@ -271,14 +287,10 @@ def start(options):
         return
     fail_unless_installed("java", "a Java runtime")
     jars_resolve()
-    ports = range(options.port, options.port + (4 if options.secure else 2))
-    for port in ports:
-        if port_taken(port):
-            raise BrokerError(f"port {port} is taken by another process; choose others with --port "
-                              f"(the broker uses {ports[0]} to {ports[-1]})")
+    port = ports_choose(options.port, 4 if options.secure else 2)
     if options.secure:
         certificates_make(state / "certs")
-    configuration = configuration_write(state, options.port, options.secure)
+    configuration = configuration_write(state, port, options.secure)
     purpose = "bench" if options.bench else "test"
     archive = archive_path()
     storage_format(state, configuration, purpose, archive, options.secure)
@@ -288,7 +300,7 @@ def start(options):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    cwd=state, start_new_session=True)
     (state / "broker.pid").write_text(str(process.pid))
-    wait_ready(state, process, options.port)
+    wait_ready(state, process, port)
     print(f"kafka: running at {describe(state)}, in {state}")
 
 
@@ -338,7 +350,8 @@ def arguments():
                              help="the broker with TLS and SASL listeners, on ports of its own")
         if name == "start":
             command.add_argument("--port", type=int,
-                                 help="first of its ports (default: 19092, or 19110 with --secure)")
+                                 help="first of its ports (default: 19092, or 19110 with --secure); 0: "
+                                 "any that are free")
             command.add_argument("--bench", action="store_true",
                                  help="all of the JIT and a larger heap, for measuring")
         if name == "stop":
