@@ -9,6 +9,7 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,8 +43,40 @@ void arena_init(struct arena *arena, size_t limit_bytes);
 void arena_done(struct arena *arena);
 /* Everything given out is invalid afterwards. Keeps at most keep_bytes from the system. */
 void arena_reset(struct arena *arena, size_t keep_bytes);
+/* As arena_alloc, when the newest block has no room. */
+void *arena_alloc_slow(struct arena *arena, size_t bytes);
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_CHECKED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_CHECKED 1
+#endif
+#endif
+#ifdef ARENA_CHECKED
+/* Under AddressSanitizer what was not given out since the last reset must not be touched. */
+void arena_mark_used(const char *piece, size_t bytes);
+#else
+static inline void arena_mark_used(const char *piece, size_t bytes)
+{
+    (void)piece;
+    (void)bytes;
+}
+#endif
+
 /* NULL when the limit or the system's memory is reached. Not zeroed. */
-void *arena_alloc(struct arena *arena, size_t bytes);
+static inline void *arena_alloc(struct arena *arena, size_t bytes)
+{
+    bytes += !bytes; /* a piece of no bytes has an address too */
+    /* What is left is a multiple of 16, so a size that fits also fits when rounded up. */
+    if (__builtin_expect(bytes > (size_t)(arena->end - arena->next), 0))
+        return arena_alloc_slow(arena, bytes);
+    char *piece = arena->next;
+    bytes = (bytes + 15) & ~(size_t)15;
+    arena->next = piece + bytes;
+    arena->used_bytes += bytes;
+    arena_mark_used(piece, bytes);
+    return piece;
+}
 void *arena_copy(struct arena *arena, const void *data, size_t bytes);
 
 #endif

@@ -35,7 +35,7 @@ void problem_error(struct problems *problems, struct weir_mark mark, const char 
 void problem_warning(struct problems *problems, struct weir_mark mark, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void problem_addv(struct problems *problems, enum severity severity, struct weir_mark mark,
-                  const char *format, va_list arguments);
+                  const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
 void problems_write(const struct problems *problems, struct text *out);
 
 #endif

@@ -28,11 +28,24 @@ struct text {
 
 void text_done(struct text *text);
 void text_clear(struct text *text);
-void text_add(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *data, size_t length);
-void text_add_char(struct text *text, char c);
+static inline void text_add(struct text *text, const char *string)
+{
+    text_add_bytes(text, string, strlen(string));
+}
+void text_add_char_slow(struct text *text, char c);
+static inline void text_add_char(struct text *text, char c)
+{
+    if (__builtin_expect(text->length + 2 > text->capacity || text->failed, 0)) {
+        text_add_char_slow(text, c);
+        return;
+    }
+    text->data[text->length++] = c;
+    text->data[text->length] = '\0';
+}
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_addv(struct text *text, const char *format, va_list arguments);
+void text_addv(struct text *text, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 /* The buffer itself, which the caller frees with free(); the text is empty afterwards. Never NULL. */
 char *text_take(struct text *text);
 
@@ -52,6 +65,11 @@ bool str_is(struct weir_str a, const char *string);
 bool text_starts(const char *text, const char *prefix);
 /* Valid UTF-8 as of RFC 3629: no overlong forms, no surrogates. */
 bool utf8_valid(const char *data, size_t length);
+
+/* Adds the bytes as base64 (RFC 4648, with padding). */
+void text_add_base64(struct text *text, const void *data, size_t length);
+/* How many bytes the character at the beginning of data has, 0 if it is not valid UTF-8. */
+size_t utf8_character_bytes(const char *data, size_t length);
 
 /* The candidate nearest to `name` by Damerau-Levenshtein distance, NULL if none is near enough to
  * be what was meant (a third of its length, at least one). `at(context, i)` names candidate i. */

@@ -30,11 +30,13 @@ static inline bool type_is_str(struct weir_type t)
            t.kind == WEIR_JSON;
 }
 
+/* Digits with an optional sign; zeros in front are allowed, so that a decoder of JSON looks at the
+ * grammar itself. */
 int int_read(const char *data, size_t length, int64_t *ret_value);
 /* The grammar of JSON's numbers, plus a leading '+'; "1e400" is WEIR_E_LIMIT. Correctly rounded. */
 int float_read(const char *data, size_t length, double *ret_value);
 /* "12.5", "1250e-2" at scale 2 -> 1250. More digits than the scale holds are WEIR_E_LIMIT unless
- * they are zeros. */
+ * they are zeros. The grammar is that of float_read. */
 int decimal_read(const char *data, size_t length, uint8_t scale, int64_t *ret_value);
 /* "true" "false" "1" "0" */
 int bool_read(const char *data, size_t length, uint8_t *ret_value);
@@ -53,8 +55,12 @@ void decimal_write(struct text *out, int128 value, uint8_t scale);
  */
 int time_read_rfc3339(const char *data, size_t length, int64_t *ret_ns);
 void time_write_rfc3339(struct text *out, int64_t ns);
-/* As strptime(3) in the C locale, in UTC unless the format holds %z; the whole text must match. */
+/* As strptime(3) in the C locale, in UTC unless the format holds %z; the whole text must match.
+ * Besides, %f stands for 1..9 digits of a second and %s for seconds since the epoch. */
 int time_read_format(const char *data, size_t length, const char *format, int64_t *ret_ns);
+/* Whether a format has only directives that time_read_format knows, and enough of them for a date;
+ * WEIR_E_INVALID with the mistake. */
+int time_format_check(const char *format, struct weir_error *error);
 /* value units since the epoch -> ns, WEIR_E_LIMIT outside 1677..2262. unit_ns is 1 .. 1e9. */
 int time_from_units(int64_t value, int64_t unit_ns, int64_t *ret_ns);
 /* Proleptic Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
@@ -71,6 +77,9 @@ int duration_read(const char *text, int64_t *ret_ns, struct weir_error *error);
 int size_read(const char *text, uint64_t *ret_bytes, struct weir_error *error);
 void duration_write(struct text *out, int64_t ns); /* the shortest exact form: "90s" -> "90s" */
 void size_write(struct text *out, uint64_t bytes); /* for people: "1.5 GiB" */
+
+/* value x 10^exponent for 0 <= exponent <= 18; false when it does not fit. */
+bool int64_scale(uint64_t magnitude, unsigned exponent, bool negative, int64_t *ret_value);
 
 /* A JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void json_write_string(struct text *out, const char *data, size_t length);
