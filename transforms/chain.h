@@ -61,4 +61,45 @@ int chain_run_tick(struct chain_run *run, int64_t now_ns, struct weir_error *err
 extern const struct weir_stage *const stages_builtin[]; /* NULL at the end */
 const struct weir_stage *stage_find(const char *name);  /* NULL: none */
 
+/*
+ * What planning needs besides: places inside texts, names that a mistake left without a type, and
+ * what a column means.
+ */
+
+/* Where byte `position` of a scalar's text stands in the file. Without it: counted from the node's
+ * mark, which is exact for plain text on one line. */
+void plan_set_locate(struct weir_plan *plan,
+                     struct weir_mark (*locate)(void *context, const struct weir_node *node,
+                                                size_t position),
+                     void *context);
+struct problems *plan_problems(struct weir_plan *plan);
+/* The path that a node names: where it is relative, from the folder of the file that the node stands
+ * in. The caller frees it. */
+char *node_path(const struct weir_node *node);
+/* The visible column of that name, noted as read; NULL after reporting the mistake. */
+const struct weir_field *plan_column(struct weir_plan *plan, struct weir_mark mark,
+                                     const char *name);
+/* The same without noting it as read: for what only hides it or gives it another name. */
+const struct weir_field *plan_see(struct weir_plan *plan, struct weir_mark mark, const char *name);
+#define COLUMN_NAME_BYTES_MAX 120
+/* A letter or _, then letters, digits and _. */
+bool column_name_valid(const char *name);
+/* A column that a reported mistake kept from being made: that it is missing is not told again. */
+void plan_unknown(struct weir_plan *plan, const char *name);
+
+/* Fingerprints. A column's meaning is a hash of how its values come about: the declaration of the
+ * field, or the stage that adds it with the meanings of what that stage reads. A chain's meaning is
+ * that of the stages that decide which records come through. Stable across processes and versions. */
+void plan_set_meaning(struct weir_plan *plan, uint32_t column, uint64_t meaning);
+uint64_t plan_meaning(const struct weir_plan *plan, uint32_t column);
+uint64_t chain_meaning(const struct chain *chain);
+
+/* As chain_add_expr, computed only for the rows for which column `where` (BOOL) is true: what a
+ * `where` shuts out can neither fail nor reject its record. SINK_NO_COLUMN (UINT32_MAX): all rows. */
+int chain_add_expr_where(struct chain *chain, struct weir_plan *plan, const struct weir_node *node,
+                         uint8_t want_kind, uint32_t where, uint32_t *ret_column,
+                         struct weir_type *ret_type);
+/* How many stages stand in the file. One more, `sink`, follows where the sink has expressions. */
+uint32_t chain_transform_count(const struct chain *chain);
+
 #endif

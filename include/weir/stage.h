@@ -6,7 +6,7 @@
  *
  *   check    [control]  the options alone; may be NULL: the options table says enough
  *   plan     [control]  input columns -> output columns; returns what `create` needs (`prepared`)
- *   create   [worker]   one instance for each partition
+ *   create   [worker]   one instance for each partition; NULL: `prepared` stands for all of them
  *   process  [worker]   one batch; never two at once for one instance
  *   tick     [worker]   about once a second, also without records
  *   destroy  [worker]   the instance
