@@ -46,6 +46,8 @@ struct command {
     int (*run)(const struct command_line *line); /* returns enum exit_code */
 };
 
+/* Parses what follows the command's name and runs it; returns the exit code. */
+int command_main(const struct command *command, int argc, char **argv);
 /* The last value given; `fallback` of the option where none was; NULL: neither. */
 const char *command_value(const struct command_line *line, const char *name);
 bool command_flag(const struct command_line *line, const char *name);

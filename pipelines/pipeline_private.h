@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pipeline_private.h: shared by pipeline.c and pipeline_source.c alone. */
+#ifndef PIPELINES_PIPELINE_PRIVATE_H
+#define PIPELINES_PIPELINE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "pipelines/pipeline.h"
+
+/* One thread of the source: what it needs to turn bytes into columns. */
+struct pipeline_worker {
+    struct lane_tools tools;
+    struct batch *batch; /* the one being filled */
+    struct metric_series **stage_series; /* in, out, filtered, duration of each stage */
+    struct chain_counts *exported;
+};
+
+struct pipeline_topic {
+    const char *name;
+    int32_t partitions; /* of the topic, whoever owns them */
+};
+
+struct pipeline {
+    struct pipeline_plan *plan;
+    struct pipeline_options options;
+    char *folder;
+    char *client_id;
+    char *instance_id; /* NULL: dynamic membership */
+    struct lane_shared shared;
+    struct pipeline_worker *workers;
+    int32_t worker_count;
+    struct source *source;
+    struct metric_series *assigned, *rebalances, *gaps, *gap_records, *resets;
+
+    /* Guards lanes and topics. Written by the control thread alone, which therefore reads without. */
+    pthread_rwlock_t lanes_lock;
+    struct lane **lanes;
+    uint32_t lane_count;
+    struct pipeline_topic *topics;
+    uint32_t topic_count;
+    struct lane **parked; /* [control] */
+    uint32_t parked_count;
+
+    pthread_mutex_t lock; /* guards what follows */
+    char reason[256];     /* why nothing can be read; "": it can */
+    bool assigned_once;
+    bool finished;
+    bool paused;
+    bool stopped;
+};
+
+extern const struct source_handler pipeline_source_handler;
+
+/* [control] Lanes that were revoked and did not come back are given up. */
+void pipeline_drop_parked(struct pipeline *pipeline);
+
+#endif
