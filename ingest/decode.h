@@ -59,4 +59,11 @@ int decoder_run(struct decoder *decoder, struct batch *batch, struct weir_error 
  * of the field. */
 int decode_field_type_read(const char *text, struct decode_field *field, struct weir_error *error);
 
+/* The types of `fields:`, for reference pages; the last has name NULL. */
+struct decode_type {
+    const char *name;
+    const char *summary;
+};
+extern const struct decode_type decode_types[];
+
 #endif
