@@ -39,8 +39,8 @@ def topic(broker):
 
 @pytest.fixture
 def weir(tmp_path, request):
-    """weir(pipeline, topic=None, **options): a daemon that is not yet started, with KAFKA_BROKERS and
-    TOPIC in its environment. Those that run at the end of the test must end cleanly."""
+    """weir(pipeline, topic=None, **options): a daemon that is not yet started, with KAFKA_BROKERS
+    and TOPIC in its environment. Those that run at the end of the test must end cleanly."""
     numbers = itertools.count(1)
     daemons = []
 

@@ -8,7 +8,7 @@ One node in KRaft mode. Everything it owns is in one directory:
     DIR/data      topics, kept until --wipe DIR/broker.pid          the running broker
     DIR/certs     of --secure               DIR/broker.log          warnings and errors
 
-`start` does nothing when the broker of that directory answers already; `stop` likewise when there is
+`start` does nothing when the broker of that directory runs already; `stop` likewise when there is
 none. Ready means: the port takes a connection and a metadata request is answered.
 """
 
@@ -177,7 +177,7 @@ def storage_format(state, configuration, purpose, archive, secure):
 
 
 def broker_pid(state):
-    """The broker that runs on this directory, or None. A pid used by another process is not ours."""
+    """The broker of this directory, or None. A pid that another process has now is not ours."""
     try:
         pid = int((state / "broker.pid").read_text())
         command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -350,8 +350,8 @@ def arguments():
                              help="the broker with TLS and SASL listeners, on ports of its own")
         if name == "start":
             command.add_argument("--port", type=int,
-                                 help="first of its ports (default: 19092, or 19110 with --secure); 0: "
-                                 "any that are free")
+                                 help="first of its ports (default: 19092, or 19110 with "
+                                 "--secure); 0: any that are free")
             command.add_argument("--bench", action="store_true",
                                  help="all of the JIT and a larger heap, for measuring")
         if name == "stop":
