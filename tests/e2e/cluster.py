@@ -33,8 +33,8 @@ class Topic:
         self.ends = dict.fromkeys(range(partitions), 0)
 
     def produce(self, records, partition=None, **settings):
-        """Records are values (str, bytes, None or JSON-able), or dicts made by record(). Spread over
-        the partitions in turn, or all to one. Returns the offset of each."""
+        """Records are values (str, bytes, None or what JSON can say) or Record. They are spread
+        over the partitions in turn, or go to one. Returns (partition, offset) of each."""
         offsets = []
 
         def delivered(error, message):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the end-to-end tests: a real broker for the session, topics and daemons for a test."""
+"""Fixtures of the end-to-end tests: a real broker for the session, topics, daemons."""
 
 import itertools
 
