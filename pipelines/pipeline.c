@@ -114,6 +114,7 @@ static int open_source(struct pipeline *p, struct weir_error *error)
             return r;
         kafka.group_instance_id = p->instance_id;
     }
+    kafka.pipeline = plan->name;
     kafka.workers = p->worker_count;
     kafka.queue_bytes_max = p->options.queue_bytes_max;
     return kafka_source_new(&kafka, &pipeline_source_handler, p, &p->source, error);
