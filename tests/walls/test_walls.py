@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Plants one violation of each kind in a small tree; walls.py must name it, and nothing else."""
+"""Plants one violation of each kind in a small tree; the script must name it, and nothing else."""
 
 import pathlib
 import subprocess
@@ -8,7 +8,8 @@ import sys
 import tempfile
 import unittest
 
-WALLS = pathlib.Path(__file__).with_name("walls.py")
+HERE = pathlib.Path(__file__).parent
+LICENCE = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 
 CLEAN = {
     "include/weir/batch.h": "#include <stdint.h>\n",
@@ -41,27 +42,47 @@ PLANTED = {
 }
 
 
-class Walls(unittest.TestCase):
-    def check(self, files):
+BREACHES = {
+    "no licence": ("base/text.c", "int x;\n", 1, "licence"),
+    "too long": ("base/text.c", LICENCE + "int x;\n" * 800, 800, "801 lines"),
+    "unfinished": ("base/text.c", LICENCE + "/* TO" "DO */\n", 2, "unfinished"),
+    "a wait": ("tests/unit/test_x.c", LICENCE + "  usleep(1500);\n", 2, "waits for a time"),
+    "a path": ("tests/x.py", "# SPDX-License-Identifier: Apache-2.0\np = '/ho" "me/x'\n", 2,
+               "one machine"),
+}
+
+
+class Planted(unittest.TestCase):
+    def check(self, script, files):
         with tempfile.TemporaryDirectory() as root:
             for name, text in files.items():
                 path = pathlib.Path(root) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            done = subprocess.run([sys.executable, WALLS, root], capture_output=True, text=True,
+            done = subprocess.run([sys.executable, HERE / script, root], capture_output=True, text=True,
                                   check=False)
         return done.returncode, done.stdout.splitlines()
 
     def test_permitted_includes_pass(self):
-        self.assertEqual(self.check(CLEAN), (0, []))
+        self.assertEqual(self.check("walls.py", CLEAN), (0, []))
 
     def test_each_planted_violation_is_named(self):
         for what, (name, line, message) in PLANTED.items():
             with self.subTest(what):
-                status, lines = self.check({**CLEAN, name: "/* first line */\n" + line + "\n"})
+                status, lines = self.check("walls.py", {**CLEAN, name: LICENCE + line + "\n"})
                 self.assertEqual(status, 1)
                 self.assertEqual(len(lines), 1, lines)
                 self.assertTrue(lines[0].startswith(f"{name}:2: "), lines)
+                self.assertIn(message, lines[0])
+
+    def test_each_breach_of_a_house_rule_is_named(self):
+        self.assertEqual(self.check("house.py", {"base/text.c": LICENCE}), (0, []))
+        for what, (name, text, line, message) in BREACHES.items():
+            with self.subTest(what):
+                status, lines = self.check("house.py", {name: text})
+                self.assertEqual(status, 1)
+                self.assertEqual(len(lines), 1, lines)
+                self.assertTrue(lines[0].startswith(f"{name}:{line}: "), lines)
                 self.assertIn(message, lines[0])
 
 
