@@ -59,8 +59,8 @@ class Planted(unittest.TestCase):
                 path = pathlib.Path(root) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text)
-            done = subprocess.run([sys.executable, HERE / script, root], capture_output=True, text=True,
-                                  check=False)
+            done = subprocess.run([sys.executable, HERE / script, root], capture_output=True,
+                                  text=True, check=False)
         return done.returncode, done.stdout.splitlines()
 
     def test_permitted_includes_pass(self):
