@@ -46,7 +46,7 @@ BREACHES = {
     "no licence": ("base/text.c", "int x;\n", 1, "licence"),
     "too long": ("base/text.c", LICENCE + "int x;\n" * 800, 800, "801 lines"),
     "unfinished": ("base/text.c", LICENCE + "/* TO" "DO */\n", 2, "unfinished"),
-    "a wait": ("tests/unit/test_x.c", LICENCE + "  usleep(1500);\n", 2, "waits for a time"),
+    "a wait": ("tests/unit/test_x.c", LICENCE + "  usle" "ep(1500);\n", 2, "waits for a time"),
     "a path": ("tests/x.py", "# SPDX-License-Identifier: Apache-2.0\np = '/ho" "me/x'\n", 2,
                "one machine"),
 }
