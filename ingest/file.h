@@ -3,8 +3,14 @@
  * file.h: a file as a topic of one partition: its base name, partition 0, bytes as offsets.
  *
  * NDJSON: a record a line; blank lines are passed over. CSV by RFC 4180: a record may hold quoted
- * newlines; the header's names go to *ret_columns of file_source_header. The next offset is the byte
- * after the record's newline.
+ * newlines; the header's names are read with file_csv_header and the source passes the header over.
+ * The next offset is the byte after the record's newline. An offset inside a line means that its
+ * record was had before: reading goes on behind it. Records beyond DECODE_RECORD_BYTES_MAX come cut
+ * (file_reader.h), so that the decoder rejects them.
+ *
+ * At the end of the file an unfinished line is a record; with `follow` it is not one until its line
+ * break is there. A followed file that is cut stops its lane with SOURCE_STOP_GAP, one that is
+ * removed or replaced with SOURCE_STOP_DELETED, once all it held is read.
  */
 #ifndef INGEST_FILE_H
 #define INGEST_FILE_H
@@ -16,6 +22,7 @@ struct file_options {
     bool follow; /* wait for more at the end instead of finishing */
     bool csv;
     bool csv_header;
+    char csv_delimiter; /* 0: ',' */
 };
 
 int file_source_new(const struct file_options *options, const struct source_handler *handler,
