@@ -77,7 +77,14 @@ struct query_result {
     uint32_t missing_count;
     int64_t newest_event_time_ns; /* INT64_MIN: none */
     char *next_cursor;            /* NULL: that was all */
+    /* Sums beyond 64 bits: NULL where there are none, else chunk x field_count + field gives NULL or
+     * the chunk's exact values by row. The column itself holds the nearest value of 64 bits. */
+    __int128 **wide;
+    struct query_workspace *workspace; /* private */
 };
+/* One value: of a wide column the exact one as JSON writes it. */
+void query_value_write(const struct query_result *result, uint32_t chunk, uint32_t field,
+                       uint32_t row, struct text *out);
 void query_result_done(struct query_result *result);
 
 /* What is wrong with a query, for a problem document. */
