@@ -19,6 +19,7 @@
     X(demo)                                                                                        \
     X(stages)                                                                                      \
     X(functions)                                                                                   \
+    X(metrics)                                                                                     \
     X(new)
 
 #define COMMAND_EXTERN(name) extern const struct command command_##name;
