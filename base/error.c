@@ -9,16 +9,17 @@ static const char *const status_names[] = {
     "ok", "no_memory", "invalid", "unavailable", "limit", "io", "corrupt", "state", "internal",
 };
 
-/* Through a buffer of its own, so that the arguments may point into error->text. */
-static void set_text(struct weir_error *error, const char *prefix, const char *text)
+/* The text, cut between two characters, on one line. By way of a buffer of its own, which is longer
+ * than the text may be, so that the arguments may point into error->text. */
+static void set_text(struct weir_error *error, const char *before, const char *text)
 {
-    char buffer[WEIR_ERROR_TEXT_BYTES_MAX];
-    int length = snprintf(buffer, sizeof buffer, "%s%s", prefix, text);
+    char buffer[WEIR_ERROR_TEXT_BYTES_MAX + 4];
+    int length = snprintf(buffer, sizeof buffer, "%s%s", before, text);
     size_t bytes = length < 0 ? 0 : (size_t)length;
-    if (bytes >= sizeof buffer) {
-        bytes = sizeof buffer - 1;
+    if (bytes >= WEIR_ERROR_TEXT_BYTES_MAX) {
+        bytes = WEIR_ERROR_TEXT_BYTES_MAX - 1;
         while (bytes > 0 && ((unsigned char)buffer[bytes] & 0xc0) == 0x80)
-            bytes--; /* never half a character */
+            bytes--;
     }
     for (size_t i = 0; i < bytes; i++)
         error->text[i] = buffer[i] == '\n' || buffer[i] == '\r' ? ' ' : buffer[i];
@@ -28,11 +29,11 @@ static void set_text(struct weir_error *error, const char *prefix, const char *t
 static int __attribute__((format(printf, 3, 0)))
 set_v(struct weir_error *error, int status, const char *format, va_list arguments)
 {
-    char buffer[WEIR_ERROR_TEXT_BYTES_MAX + 4]; /* longer than fits: set_text sees where to cut */
+    char buffer[WEIR_ERROR_TEXT_BYTES_MAX + 4];
     if (vsnprintf(buffer, sizeof buffer, format, arguments) < 0)
         buffer[0] = '\0';
     error->status = status;
-    set_text(error, buffer, "");
+    set_text(error, "", buffer);
     return status;
 }
 
@@ -84,7 +85,7 @@ void error_prefix(struct weir_error *error, const char *format, ...)
 {
     if (!error)
         return;
-    char prefix[WEIR_ERROR_TEXT_BYTES_MAX];
+    char prefix[WEIR_ERROR_TEXT_BYTES_MAX + 8];
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(prefix, sizeof prefix - 2, format, arguments);

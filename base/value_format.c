@@ -40,7 +40,7 @@ struct scan {
     unsigned hour_12;     /* %I; 0: none */
     int afternoon;        /* %p; -1: none */
     int64_t epoch;        /* %s */
-    bool has_epoch;
+    bool has_epoch, epoch_negative;
     int status; /* WEIR_E_LIMIT, told only when all of the text matches */
 };
 
@@ -91,8 +91,8 @@ static bool name(struct scan *scan, const char *const *names, unsigned count, un
 static bool epoch(struct scan *scan)
 {
     const char *first = scan->at;
-    if (scan->at < scan->end && *scan->at == '-')
-        scan->at++;
+    scan->epoch_negative = scan->at < scan->end && *scan->at == '-';
+    scan->at += scan->epoch_negative;
     while (scan->at < scan->end && (unsigned char)(*scan->at - '0') <= 9)
         scan->at++;
     int status = int_read(first, (size_t)(scan->at - first), &scan->epoch);
@@ -212,12 +212,13 @@ int time_read_format(const char *data, size_t length, const char *format, int64_
     if (!match(&scan, format) || scan.at != scan.end)
         return WEIR_E_INVALID;
     if (scan.has_epoch) {
-        struct stamp zero = {.year = 1970, .month = 1, .day = 1};
+        int64_t fraction =
+            scan.epoch_negative ? -(int64_t)scan.stamp.nanosecond : (int64_t)scan.stamp.nanosecond;
         int64_t ns;
         if (scan.status != 0 || time_from_units(scan.epoch, NS_PER_SECOND, &ns) != 0 ||
-            stamp_to_ns(&zero, ret_ns) != 0 ||
-            __builtin_add_overflow(ns, (int64_t)scan.stamp.nanosecond, ret_ns))
+            __builtin_add_overflow(ns, fraction, &ns))
             return WEIR_E_LIMIT;
+        *ret_ns = ns;
         return 0;
     }
     if (scan.hour_12)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -337,6 +338,63 @@ static bool short_decimal(double magnitude, int64_t *ret_digits, uint8_t *ret_sc
     return false;
 }
 
+#define FLOAT_TEXT_BYTES 40
+
+static int digits_text(double value, int precision, char buffer[FLOAT_TEXT_BYTES])
+{
+    int length = snprintf(buffer, FLOAT_TEXT_BYTES, "%.*g", precision, value);
+    char *comma = memchr(buffer, ',', (size_t)length); /* a locale's point */
+    if (comma)
+        *comma = '.';
+    return length;
+}
+
+static bool reads_as(const char *text, int length, double value)
+{
+    double back;
+    return strtod_read(text, (size_t)length, &back) == 0 && back == value;
+}
+
+/* The decimal of 16 digits above the nearest one; false where that carries into the first digit. */
+static bool next_digits_text(double value, char buffer[FLOAT_TEXT_BYTES], int *ret_length)
+{
+    int length = snprintf(buffer, FLOAT_TEXT_BYTES, "%.15e", value);
+    for (char *at = memchr(buffer, 'e', (size_t)length); at > buffer + 1;) {
+        at--;
+        if (*at == '9') {
+            *at = '0';
+        } else if (is_digit(*at)) {
+            ++*at;
+            *ret_length = length;
+            return true;
+        } else {
+            *at = '.'; /* a locale's point */
+        }
+    }
+    return false;
+}
+
+/*
+ * Fifteen digits survive the way through a normal double, so that nothing shorter than %.15g
+ * without its zeros can read back; a subnormal has fewer. With 16 digits the nearest decimal is the
+ * right one unless the value is a power of two: there the doubles below are twice as dense, and it
+ * may be that only the decimal above reads back.
+ */
+static int shortest(double value, char buffer[FLOAT_TEXT_BYTES])
+{
+    int exponent, length;
+    int first = fabs(value) < DBL_MIN ? 1 : 15;
+    for (int precision = first; precision <= 16; precision++) {
+        length = digits_text(value, precision, buffer);
+        if (reads_as(buffer, length, value))
+            return length;
+    }
+    if (fabs(frexp(value, &exponent)) == 0.5 && next_digits_text(value, buffer, &length) &&
+        reads_as(buffer, length, value))
+        return length;
+    return digits_text(value, 17, buffer);
+}
+
 void float_write(struct text *out, double value)
 {
     int64_t digits;
@@ -349,17 +407,8 @@ void float_write(struct text *out, double value)
             text_add_bytes(out, ".0", 2);
         return;
     }
-    char buffer[40];
-    int length = 0;
-    for (int precision = 15; precision <= 17; precision++) {
-        length = snprintf(buffer, sizeof buffer, "%.*g", precision, value);
-        double back;
-        char *comma = memchr(buffer, ',', (size_t)length); /* a locale's point */
-        if (comma)
-            *comma = '.';
-        if (precision == 17 || (strtod_read(buffer, (size_t)length, &back) == 0 && back == value))
-            break;
-    }
+    char buffer[FLOAT_TEXT_BYTES];
+    int length = shortest(value, buffer);
     text_add_bytes(out, buffer, (size_t)length);
     if (isfinite(value) && !memchr(buffer, '.', (size_t)length) &&
         !memchr(buffer, 'e', (size_t)length))
