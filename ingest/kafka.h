@@ -26,6 +26,8 @@ struct kafka_options {
     uint32_t property_count;
     int32_t workers;
     uint64_t queue_bytes_max; /* prefetched records, all partitions */
+    const char *pipeline;     /* label of metrics; NULL: the group */
+    struct weir_mark brokers_mark;
 };
 
 /* What can be known without a broker: unknown properties (with a suggestion), properties that load
@@ -34,7 +36,9 @@ void kafka_options_check(const struct kafka_options *options, struct problems *p
 int kafka_source_new(const struct kafka_options *options, const struct source_handler *handler,
                      void *context, struct source **ret_source, struct weir_error *error);
 
-/* Where a partition begins for `start: latest | a time`, asked of the broker. [control] */
+/* Where a partition begins for `start: latest | a time`, asked of the broker: the offset of the
+ * first record whose timestamp is time_ms or later, else the end of the log. [control, from
+ * `assigned`] */
 int kafka_offset_for_time(struct source *source, const char *topic, int32_t partition,
                           int64_t time_ms, int64_t *ret_offset, struct weir_error *error);
 
