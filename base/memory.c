@@ -61,9 +61,9 @@ char *mem_printf(const char *format, ...)
 }
 
 /*
- * Arena. `blocks` are in use, the first one is being cut into pieces; a piece that is large beside
- * a block gets one of its own behind the first. `spare` waits for the next round, in the order in
- * which the last round used it, so that a round like the last one finds the same blocks again.
+ * Arena. `blocks` are in use, newest first; pieces are cut from the one with the most room. `spare`
+ * waits for the next round, in the order in which the last round took it, so that a round like the
+ * last one finds the same blocks again.
  */
 #define ARENA_BLOCK_BYTES_MIN ((size_t)64 << 10)
 #define ARENA_BLOCK_BYTES_MAX ((size_t)4 << 20)
@@ -197,13 +197,10 @@ void *arena_alloc_slow(struct arena *arena, size_t bytes)
         return NULL;
     size_t rounded = (bytes + 15) & ~(size_t)15;
     char *piece = (char *)(block + 1);
-    size_t left_here = (size_t)(arena->end - arena->next);
-    if (arena->blocks && block->capacity - rounded < left_here) {
-        block->next = arena->blocks->next;
-        arena->blocks->next = block;
-    } else {
-        block->next = arena->blocks;
-        arena->blocks = block;
+    block->next = arena->blocks;
+    arena->blocks = block;
+    /* Go on where there is more room: a large piece does not end a block that it did not fit in. */
+    if (block->capacity - rounded >= (size_t)(arena->end - arena->next)) {
         arena->next = piece + rounded;
         arena->end = piece + block->capacity;
     }

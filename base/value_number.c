@@ -270,18 +270,38 @@ int bool_read(const char *data, size_t length, uint8_t *ret_value)
     return 0;
 }
 
+static const char digit_pairs[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233"
+    "34353637383940414243444546474849505152535455565758596061626364656667"
+    "6869707172737475767778798081828384858687888990919293949596979899";
+
 /* Digits of value, written so that they end before `end`; at least `least` of them. */
-static char *digits_before(char *end, unsigned __int128 value, int least)
+static char *digits_before(char *end, uint64_t value, int least)
 {
-    while (value > UINT64_MAX) {
-        uint64_t low = (uint64_t)(value % 1000000000000000000ULL);
-        value /= 1000000000000000000ULL;
-        for (int i = 0; i < 18; i++, least--, low /= 10)
-            *--end = (char)('0' + low % 10);
+    char *at = end;
+    while (value >= 100) {
+        at -= 2;
+        memcpy(at, digit_pairs + 2 * (value % 100), 2);
+        value /= 100;
     }
-    for (uint64_t rest = (uint64_t)value; rest > 0 || least > 0; rest /= 10, least--)
-        *--end = (char)('0' + rest % 10);
-    return end;
+    if (value >= 10) {
+        at -= 2;
+        memcpy(at, digit_pairs + 2 * value, 2);
+    } else if (value > 0) {
+        *--at = (char)('0' + value);
+    }
+    while (end - at < least)
+        *--at = '0';
+    return at;
+}
+
+static char *wide_digits_before(char *end, unsigned __int128 value, int least)
+{
+    const uint64_t chunk = 1000000000000000000ULL;
+    char *at = end;
+    for (; value > UINT64_MAX; value /= chunk)
+        at = digits_before(at, (uint64_t)(value % chunk), 18);
+    return digits_before(at, (uint64_t)value, least - (int)(end - at));
 }
 
 void int_write(struct text *out, int64_t value)
@@ -304,7 +324,7 @@ void decimal_write(struct text *out, int128 value, uint8_t scale)
     unsigned __int128 magnitude =
         value < 0 ? 0 - (unsigned __int128)value : (unsigned __int128)value;
     DEBUG_CHECK(scale <= WEIR_DECIMAL_SCALE_MAX);
-    char *at = digits_before(end, magnitude, scale + 1);
+    char *at = wide_digits_before(end, magnitude, scale + 1);
     if (scale > 0) { /* one place further on for the point */
         memmove(at - 1, at, (size_t)(end - at) - scale);
         at--;

@@ -81,6 +81,22 @@ static void a_round_like_the_last_takes_nothing_from_the_system(void **state)
     arena_done(&arena);
 }
 
+static void blocks_come_back_in_their_order(void **state)
+{
+    struct arena arena;
+    arena_init(&arena, 0);
+    size_t held = 0;
+    for (int round = 0; round < 5; round++) {
+        /* Were the large block the first, the small piece would spoil it for the large one. */
+        assert_non_null(arena_alloc(&arena, 1000));
+        assert_non_null(arena_alloc(&arena, (size_t)5 << 20));
+        assert_true(round == 0 || arena.held_bytes == held);
+        held = arena.held_bytes;
+        arena_reset(&arena, SIZE_MAX);
+    }
+    arena_done(&arena);
+}
+
 static void the_limit_holds_and_can_be_reached(void **state)
 {
     struct arena arena;
@@ -145,6 +161,7 @@ int main(void)
         cmocka_unit_test(texts_are_copied),
         cmocka_unit_test(pieces_are_apart_aligned_and_have_slack),
         cmocka_unit_test(a_round_like_the_last_takes_nothing_from_the_system),
+        cmocka_unit_test(blocks_come_back_in_their_order),
         cmocka_unit_test(the_limit_holds_and_can_be_reached),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(a_reset_keeps_no_more_than_asked),

@@ -220,6 +220,7 @@ static void suggests_what_was_meant(void **state)
     assert_string_equal(suggest("tranforms", count, name_at, names), "transforms");
     assert_string_equal(suggest("Sink", count, name_at, names), "sink");
     assert_string_equal(suggest("pipelnie", count, name_at, names), "pipeline");
+    assert_string_equal(suggest("snik", count, name_at, names), "sink"); /* a swap is one step */
     assert_null(suggest("windows", count, name_at, names));
     assert_null(suggest("x", count, name_at, names));
     assert_null(suggest("", count, name_at, names));
