@@ -115,6 +115,7 @@ void lane_begin(struct lane *lane, int32_t worker, int64_t next_offset, int64_t 
     lane->next_offset = next_offset;
     partition_advance(lane->image, next_offset);
     pthread_mutex_lock(&lane->lock);
+    lane->status.state = PARTITION_RESTORING; /* what stopped it before is decided anew */
     lane->status.next_offset = next_offset;
     lane->status.end_offset = end_offset;
     lane->start_end_offset = end_offset;

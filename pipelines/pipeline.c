@@ -200,6 +200,7 @@ void pipeline_free(struct pipeline *p)
     free(p->topics);
     free(p->lanes);
     free(p->parked);
+    free(p->unread);
     free(p->workers);
     free(p->folder);
     free(p->client_id);

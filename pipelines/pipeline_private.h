@@ -38,8 +38,16 @@ struct pipeline {
     uint32_t lane_count;
     struct pipeline_topic *topics;
     uint32_t topic_count;
-    struct lane **parked; /* [control] */
+    /* [control] Lanes that were revoked and may come back with the next assignment. */
+    struct lane **parked;
     uint32_t parked_count;
+    /* [control] Assigned lanes that the source was told not to read: it will not revoke them. */
+    struct pipeline_unread {
+        struct lane *lane;
+        uint64_t assignment;
+    } *unread;
+    uint32_t unread_count;
+    uint64_t assignment; /* grows with each */
 
     pthread_mutex_t lock; /* guards what follows */
     char reason[256];     /* why nothing can be read; "": it can */

@@ -24,12 +24,45 @@ static int start_offset(struct pipeline *p, const struct source_assignment *a, i
     return error_set(error, WEIR_E_INTERNAL, "unknown start");
 }
 
-static struct lane *take_parked(struct pipeline *p, const char *topic, int32_t partition)
+static bool is_lane(const struct lane *lane, const char *topic, int32_t partition)
+{
+    return lane_number(lane) == partition && !strcmp(lane_topic(lane), topic);
+}
+
+static void add_lane(struct pipeline *p, struct lane *lane)
+{
+    pthread_rwlock_wrlock(&p->lanes_lock);
+    p->lanes = mem_grow(p->lanes, p->lane_count + 1, sizeof *p->lanes);
+    p->lanes[p->lane_count++] = lane;
+    pthread_rwlock_unlock(&p->lanes_lock);
+}
+
+static void remove_lane(struct pipeline *p, const struct lane *lane)
+{
+    pthread_rwlock_wrlock(&p->lanes_lock);
+    for (uint32_t i = 0; i < p->lane_count; i++)
+        if (p->lanes[i] == lane) {
+            p->lanes[i] = p->lanes[--p->lane_count];
+            break;
+        }
+    pthread_rwlock_unlock(&p->lanes_lock);
+}
+
+/* The lane that this partition had before, NULL: none. */
+static struct lane *take_former(struct pipeline *p, const char *topic, int32_t partition)
 {
     for (uint32_t i = 0; i < p->parked_count; i++) {
         struct lane *lane = p->parked[i];
-        if (lane_number(lane) == partition && !strcmp(lane_topic(lane), topic)) {
+        if (is_lane(lane, topic, partition)) {
             p->parked[i] = p->parked[--p->parked_count];
+            return lane;
+        }
+    }
+    for (uint32_t i = 0; i < p->unread_count; i++) {
+        struct lane *lane = p->unread[i].lane;
+        if (is_lane(lane, topic, partition)) {
+            p->unread[i] = p->unread[--p->unread_count];
+            remove_lane(p, lane);
             return lane;
         }
     }
@@ -43,12 +76,26 @@ void pipeline_drop_parked(struct pipeline *p)
     p->parked_count = 0;
 }
 
-static void add_lane(struct pipeline *p, struct lane *lane)
+static void note_unread(struct pipeline *p, struct lane *lane)
 {
-    pthread_rwlock_wrlock(&p->lanes_lock);
-    p->lanes = mem_grow(p->lanes, p->lane_count + 1, sizeof *p->lanes);
-    p->lanes[p->lane_count++] = lane;
-    pthread_rwlock_unlock(&p->lanes_lock);
+    p->unread = mem_grow(p->unread, p->unread_count + 1, sizeof *p->unread);
+    p->unread[p->unread_count++] = (struct pipeline_unread){lane, p->assignment};
+}
+
+/* Those of earlier assignments belong to others now. */
+static void drop_unread(struct pipeline *p)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < p->unread_count; i++) {
+        if (p->unread[i].assignment == p->assignment) {
+            p->unread[kept++] = p->unread[i];
+            continue;
+        }
+        remove_lane(p, p->unread[i].lane);
+        lane_free(p->unread[i].lane);
+    }
+    p->unread_count = kept;
+    p->assignment++;
 }
 
 /* An image whose next offset the log does not have (any more): `on_gap` decides. Positive: the lane
@@ -90,7 +137,7 @@ static int on_assigned(void *context, const struct source_assignment *a, void **
                        int64_t *ret_next_offset, struct weir_error *error)
 {
     struct pipeline *p = context;
-    struct lane *lane = take_parked(p, a->topic, a->partition);
+    struct lane *lane = take_former(p, a->topic, a->partition);
     int64_t next;
     int r = 0;
     if (lane) {
@@ -111,8 +158,10 @@ static int on_assigned(void *context, const struct source_assignment *a, void **
     if (r == 0)
         lane_begin(lane, a->worker, next, a->high);
     add_lane(p, lane);
-    if (r)
+    if (r) {
+        note_unread(p, lane);
         return error_set(error, WEIR_E_STATE, "%s/%d stands in a gap", a->topic, (int)a->partition);
+    }
     *ret_lane = lane;
     *ret_next_offset = next;
     return 0;
@@ -123,13 +172,7 @@ static void on_revoked(void *context, void *opaque, bool lost)
     struct pipeline *p = context;
     struct lane *lane = opaque;
     (void)lost; /* nothing is written anywhere on revocation, so both ways are the same */
-    pthread_rwlock_wrlock(&p->lanes_lock);
-    for (uint32_t i = 0; i < p->lane_count; i++)
-        if (p->lanes[i] == lane) {
-            p->lanes[i] = p->lanes[--p->lane_count];
-            break;
-        }
-    pthread_rwlock_unlock(&p->lanes_lock);
+    remove_lane(p, lane);
     p->parked = mem_grow(p->parked, p->parked_count + 1, sizeof *p->parked);
     p->parked[p->parked_count++] = lane;
 }
@@ -138,6 +181,7 @@ static void on_rebalanced(void *context, uint32_t partition_count)
 {
     struct pipeline *p = context;
     pipeline_drop_parked(p);
+    drop_unread(p);
     metric_set(p->assigned, partition_count);
     pthread_mutex_lock(&p->lock);
     p->assigned_once = true;
