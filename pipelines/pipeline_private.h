@@ -13,6 +13,7 @@ struct pipeline_worker {
     struct batch *batch; /* the one being filled */
     struct metric_series **stage_series; /* in, out, filtered, duration of each stage */
     struct chain_counts *exported;
+    int64_t ticked_ns;
 };
 
 struct pipeline_topic {

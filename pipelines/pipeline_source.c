@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "pipelines/pipeline_private.h"
 
+#define WORKER_TICK_NS 100000000LL
+
 /* Where a partition begins that has no image. */
 static int start_offset(struct pipeline *p, const struct source_assignment *a, int64_t *ret_offset,
                         struct weir_error *error)
@@ -262,12 +264,16 @@ static void export_stage_counts(struct pipeline *p, struct pipeline_worker *w)
 static void on_tick(void *context, int32_t worker, int64_t now_ns)
 {
     struct pipeline *p = context;
+    struct pipeline_worker *w = &p->workers[worker];
+    if (now_ns >= w->ticked_ns && now_ns - w->ticked_ns < WORKER_TICK_NS)
+        return; /* sources may call after each round */
+    w->ticked_ns = now_ns;
     pthread_rwlock_rdlock(&p->lanes_lock);
     for (uint32_t i = 0; i < p->lane_count; i++)
         if (lane_worker(p->lanes[i]) == worker)
             lane_tick(p->lanes[i], now_ns);
     pthread_rwlock_unlock(&p->lanes_lock);
-    export_stage_counts(p, &p->workers[worker]);
+    export_stage_counts(p, w);
 }
 
 static void on_unavailable(void *context, const char *reason)
