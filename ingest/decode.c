@@ -98,6 +98,7 @@ static int columns_begin(struct decoder *decoder, struct batch *batch)
         slot->column = batch_column_new(batch, slot->type);
         if (!slot->column)
             return WEIR_E_NOMEM;
+        slot->data = slot->column->data;
         batch_column_set(batch, slot->index, slot->column);
     }
     return 0;

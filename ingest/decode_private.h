@@ -22,6 +22,13 @@ enum decode_outcome { DECODE_DONE = 0, DECODE_REJECTED = 1 };
 
 struct decode_slot {
     struct weir_column *column; /* of the batch that is decoded */
+    union {                     /* column's */
+        uint8_t *bools;
+        int64_t *ints;
+        double *floats;
+        struct weir_str *strs;
+        void *data;
+    };
     struct weir_type type;
     uint8_t time; /* enum decode_time */
     bool coerce;
@@ -87,13 +94,13 @@ static inline void slot_put_str(const struct decoder *decoder, struct decode_slo
                                 const char *data, uint32_t length)
 {
     struct weir_str s = {data, length, 0};
-    slot->column->strs[decoder->row] = s;
+    slot->strs[decoder->row] = s;
 }
 
 static inline void slot_put_int(const struct decoder *decoder, struct decode_slot *slot,
                                 int64_t value)
 {
-    slot->column->ints[decoder->row] = value;
+    slot->ints[decoder->row] = value;
 }
 
 #endif

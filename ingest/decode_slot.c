@@ -62,13 +62,12 @@ int slot_reject_why(struct decoder *decoder, const struct decode_slot *slot,
 /* The value's memory is defined all the same: vector code may look at it. */
 static void put_nothing(struct decoder *decoder, struct decode_slot *slot)
 {
-    struct weir_column *column = slot->column;
     if (type_is_str(slot->type))
         slot_put_str(decoder, slot, "", 0);
     else if (slot->type.kind == WEIR_BOOL)
-        column->bools[decoder->row] = 0;
+        slot->bools[decoder->row] = 0;
     else
-        column->ints[decoder->row] = 0; /* 0.0 as well */
+        slot_put_int(decoder, slot, 0); /* 0.0 as well */
 }
 
 int slot_null(struct decoder *decoder, struct decode_slot *slot)
@@ -253,25 +252,24 @@ static int text_json(struct decoder *decoder, struct decode_slot *slot, struct w
 
 int slot_text(struct decoder *decoder, struct decode_slot *slot, struct weir_str text)
 {
-    struct weir_column *column = slot->column;
     uint32_t row = decoder->row;
     int status = 0;
     switch ((enum weir_kind)slot->type.kind) {
     case WEIR_STRING:
     case WEIR_BYTES:
-        column->strs[row] = text;
+        slot->strs[row] = text;
         return DECODE_DONE;
     case WEIR_INT:
-        status = int_read(text.data, text.length, &column->ints[row]);
+        status = int_read(text.data, text.length, &slot->ints[row]);
         break;
     case WEIR_DECIMAL:
-        status = decimal_read(text.data, text.length, slot->type.scale, &column->ints[row]);
+        status = decimal_read(text.data, text.length, slot->type.scale, &slot->ints[row]);
         break;
     case WEIR_FLOAT:
-        status = float_read(text.data, text.length, &column->floats[row]);
+        status = float_read(text.data, text.length, &slot->floats[row]);
         break;
     case WEIR_BOOL:
-        status = bool_read(text.data, text.length, &column->bools[row]);
+        status = bool_read(text.data, text.length, &slot->bools[row]);
         break;
     case WEIR_TIMESTAMP:
         return slot_time(decoder, slot, text);

@@ -24,6 +24,13 @@ bool json_scan(const char *data, size_t length, bool *ret_escaped)
     }
     bool has_nul = false;
     bool escaped = false;
+    if (length >= 16) { /* the last sixteen, some of them again */
+        __typeof__(zero) bytes;
+        memcpy(&bytes, data + length - 16, 16);
+        nuls |= (__typeof__(zero))(bytes == zero);
+        slashes |= (__typeof__(zero))(bytes == slash);
+        i = length;
+    }
     for (; i < length; i++) {
         has_nul |= data[i] == 0;
         escaped |= data[i] == '\\';
@@ -204,6 +211,22 @@ enum json_wrong json_skip(const struct json_text *text, uint32_t token, uint32_t
     if (level >= level_max)
         return JSON_TOO_DEEP;
     return json_skip_rest(text, token + 1, level + 1, level_max, ret_next);
+}
+
+bool json_closes_last(const struct json_text *text, uint32_t token, uint32_t level,
+                      uint32_t level_max)
+{
+    static const int8_t deeper[256] = {['{'] = 1, ['['] = 1, ['}'] = -1, [']'] = -1};
+    const unsigned char *data = (const unsigned char *)text->data;
+    const uint32_t *tokens = text->tokens;
+    uint32_t last = text->count - 1;
+    int32_t depth = (int32_t)level;
+    int32_t wrong = 0; /* negative once something was; without a branch for each token */
+    for (uint32_t i = token; i < last; i++) {
+        depth += deeper[data[tokens[i]]];
+        wrong |= (depth - 1) | ((int32_t)level_max - depth);
+    }
+    return wrong >= 0 && depth == 1 && deeper[data[tokens[last]]] < 0;
 }
 
 /* A key belongs to the object that opened at token `object`. A slot of another round is free. */

@@ -89,6 +89,12 @@ enum json_wrong json_skip(const struct json_text *text, uint32_t token, uint32_t
 enum json_wrong json_skip_rest(const struct json_text *text, uint32_t token, uint32_t level,
                                uint32_t level_max, uint32_t *ret_next);
 
+/* Is `token` inside `level` containers that are all closed by the last token of the text, none of
+ * them before, with no more than level_max at a time? The fast question that is mostly answered
+ * with yes; json_skip_rest tells what is wrong. */
+bool json_closes_last(const struct json_text *text, uint32_t token, uint32_t level,
+                      uint32_t level_max);
+
 /* The keys of the objects that are open in a strict walk. Zeroed memory is an empty set. */
 struct json_keys {
     struct json_key *slots;
