@@ -84,7 +84,10 @@ const struct weir_field *plan_see(struct weir_plan *plan, struct weir_mark mark,
 #define COLUMN_NAME_BYTES_MAX 120
 /* A letter or _, then letters, digits and _. */
 bool column_name_valid(const char *name);
+/* Some stage, expression or plan_column has read the column so far. */
+bool plan_is_read(const struct weir_plan *plan, uint32_t column);
 /* A column that a reported mistake kept from being made: that it is missing is not told again. */
+#define PLAN_UNKNOWN_ALL "*" /* as a name: any column may be one of these */
 void plan_unknown(struct weir_plan *plan, const char *name);
 
 /* Fingerprints. A column's meaning is a hash of how its values come about: the declaration of the

@@ -124,6 +124,11 @@ uint32_t plan_column_count(const struct weir_plan *plan)
     return plan->column_count;
 }
 
+bool plan_is_read(const struct weir_plan *plan, uint32_t column)
+{
+    return plan->columns[column].read;
+}
+
 /* Meanings. */
 
 void plan_set_meaning(struct weir_plan *plan, uint32_t column, uint64_t meaning)
@@ -190,7 +195,8 @@ void plan_unknown(struct weir_plan *plan, const char *name)
 static bool told_already(const struct weir_plan *plan, const char *name, size_t length)
 {
     for (uint32_t i = 0; i < plan->unknown_count; i++)
-        if (strlen(plan->unknown[i]) == length && !memcmp(plan->unknown[i], name, length))
+        if (!strcmp(plan->unknown[i], PLAN_UNKNOWN_ALL) ||
+            (strlen(plan->unknown[i]) == length && !memcmp(plan->unknown[i], name, length)))
             return true;
     return false;
 }
