@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/node.h"
 #include "pipelines/plan.h"
-#include "pipelines/yaml.h"
+#include "pipelines/yaml_tree.h"
 
 #define FIELDS_MAX          1000
 #define TABLES_MAX          100 /* aggregates and sets of a pipeline, each */

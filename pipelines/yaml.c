@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "pipelines/yaml.h"
+#include "pipelines/yaml_tree.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* yaml_private.h: what the files of yaml.h share. */
+/* yaml_private.h: what the files of yaml_tree.h share. */
 #ifndef PIPELINES_YAML_PRIVATE_H
 #define PIPELINES_YAML_PRIVATE_H
 
 #include <yaml.h>
 
 #include "base/memory.h"
-#include "pipelines/yaml.h"
+#include "pipelines/yaml_tree.h"
 
 /* A piece of a scalar that came from ${..}: where it stands in the text, and what stood for it in
  * the text before. */

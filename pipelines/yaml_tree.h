@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * yaml.h: a pipeline file's bytes -> a tree of struct weir_node with the place of every node.
+ * yaml_tree.h: a pipeline file's bytes -> a tree of struct weir_node with the place of every node.
  *
  *   yaml.c         libyaml's events -> nodes; duplicate keys, aliases, limits
  *   yaml_expand.c  ${VAR}, ${VAR:-default}, ${file:/path}; $${ stands for ${
@@ -13,8 +13,8 @@
  * the rest of the file is still checked. Everything that is wrong is reported, not the first alone,
  * except that nothing behind an error of syntax can be read. [control]
  */
-#ifndef PIPELINES_YAML_H
-#define PIPELINES_YAML_H
+#ifndef PIPELINES_YAML_TREE_H
+#define PIPELINES_YAML_TREE_H
 
 #include <weir/node.h>
 
