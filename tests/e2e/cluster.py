@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -149,6 +149,16 @@ class Cluster:
                                                      for key, value in config.items()})
         self.admin.create_topics([topic])[name].result(ADMIN_SECONDS_MAX)
         return Topic(self, name, partitions)
+
+    def ends(self, topic):
+        """Partition -> the offset after its last record, as the broker says."""
+        asker = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "nobody"})
+        try:
+            return {number: asker.get_watermark_offsets(TopicPartition(topic.name, number),
+                                                        ADMIN_SECONDS_MAX)[1]
+                    for number in range(topic.partitions)}
+        finally:
+            asker.close()
 
     def delete_records(self, topic, partition, before):
         """DeleteRecords, version 0, by hand: the client library of Debian does not know it."""
