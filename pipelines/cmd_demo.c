@@ -49,7 +49,7 @@ static const struct {
      "the merchants with the greatest turnover"},
     {"/v1/pipelines/payments/aggregates/minutes?by=&window=5m&limit=3",
      "all merchants together, in windows of five minutes"},
-    {"/v1/pipelines/payments/sets/balances/a-007", "one account"},
+    {"/v1/pipelines/payments/sets/accounts/a-007", "the last payment of one account"},
     {"/v1/pipelines/payments/aggregates/merchants?where=payments%20%3E%2020&by=merchant&limit=3",
      "with a condition"},
     {"/v1/pipelines/payments", "where each partition stands; what was rejected"},
