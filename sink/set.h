@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * set.h: one set of one partition: the last version of each key.
+ *
+ * An index over rows in cells: 16 bytes of head, 8 for a version where one is declared, the slots
+ * of key and bins (slots.h). Long texts are in the heap.
+ *
+ * As with aggregates a batch is applied in two steps: set_prepare finds and counts, set_commit
+ * applies upserts and deletes in the order of their rows and cannot fail.
+ *
+ * A record replaces the one that is there unless that one's version is greater (null is the least).
+ * At records_max: REFUSE leaves new keys out (counted), EVICT takes the oldest of a few records at
+ * a hand that moves in hash order, PAUSE has prepare say so.
+ */
+#ifndef SINK_SET_H
+#define SINK_SET_H
+
+#include "base/batch.h"
+#include "sink/index.h"
+#include "sink/slots.h"
+
+/* In the image: a page of its own for each set. */
+struct set_root {
+    struct page page;
+    uint64_t evicted;
+    uint64_t refused;
+    uint64_t outdated;
+    uint64_t hand;
+    struct table_head table;
+    struct cells_head rows;
+    struct heap_head heap;
+};
+_Static_assert(sizeof(struct set_root) <= PAGE_BYTES, "set_root");
+
+/* A row: then the version (where there is a version column), then the slots. */
+struct record_head {
+    int64_t event_time_ns;
+    uint64_t offset : 48; /* Kafka's */
+    uint64_t version_null : 1;
+    uint64_t reserved : 15;
+};
+_Static_assert(sizeof(struct record_head) == 16, "record_head");
+#define RECORD_OFFSET_MAX ((1LL << 48) - 1)
+
+struct set {
+    const struct set_plan *plan;
+    struct image *image;
+    uint32_t owner;
+    struct set_root *root;
+    struct slot_shape key;    /* the first columns of `record` */
+    struct slot_shape record; /* key and bins */
+    uint32_t slots_at;        /* in a row */
+    struct slot_heap heap;
+    uint64_t seed;
+    uint64_t records_max; /* UINT64_MAX: none */
+    struct table table;
+};
+
+struct set_work {
+    const struct weir_batch *batch;
+    const int64_t *times;
+    const uint16_t *rows; /* upserts (and deletes by delete_when), then `deletes` */
+    uint32_t upserts;
+    const uint16_t *tombstones; /* rows of the batch */
+    uint32_t tombstone_count;
+    unsigned char *slots; /* by item: upserts, then tombstones (key alone) */
+    uint8_t *long_texts;  /* by item */
+    uint64_t *hashes;
+    uint32_t *refs; /* 0: not there */
+    uint64_t pages;
+};
+
+/* WEIR_E_LIMIT with a text if a record's fixed part does not fit into a page. */
+int set_check(const struct set_plan *plan, struct weir_error *error);
+void set_init(struct set *set, const struct set_plan *plan, struct image *image, uint32_t owner,
+              uint32_t root_no, uint64_t seed, bool is_new);
+void set_done(struct set *set);
+
+static inline struct set_root *set_root_write(struct set *set)
+{
+    page_touch(set->image, set->root);
+    return set->root;
+}
+
+/* Rejects selected rows with a null key; the caller narrows the batch. */
+void set_reject_null_keys(const struct set *set, struct batch *batch);
+
+/* 0, PARTITION_FULL, or WEIR_E_NOMEM (of the batch). */
+int set_prepare(struct set *set, struct batch *batch, const int64_t *times,
+                struct set_work *ret_work);
+void set_commit(struct set *set, struct set_work *work);
+
+/* The row of a key (slots made by slots_of_values), or 0. */
+uint32_t set_find(const struct set *set, const void *slots, bool has_long,
+                  const union read_value *key);
+
+static inline const char *set_slots(const struct set *set, const void *row)
+{
+    return (const char *)row + set->slots_at;
+}
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * table.h: extendible hashing on pages (Fagin et al., 1979), with a directory that splits as well.
+ *
+ *   roots (private memory)       directory pages            buckets
+ *   top r bits of the hash  -->  the next 9 bits each  -->  one page each, see bucket.h
+ *
+ * Growing splits one bucket, now and then one directory page: never more than a few pages are
+ * touched, and there is no rehash. `roots` is 1/512 of the directory, is rebuilt from the list of
+ * directory pages, and so is not part of the image. A table of one bucket has no directory.
+ *
+ * A table knows entries only by their size and by a function that says an entry's hash (its upper
+ * half suffices); what is equal is the caller's business. Buckets of equal hashes, beyond
+ * TABLE_DEPTH_MAX bits, chain.
+ *
+ * Invariants
+ *   T1  A bucket of depth b holds exactly the entries whose hashes begin with its b bits.
+ *   T2  A directory page of depth d has b - d <= 9 for each of its buckets, and 2^(9-(b-d)) equal
+ *       slots in a row for it.
+ *   T3  Directory pages are linked in the order of their prefixes.
+ *   T4  Entries move only in table_insert and table_remove; `moves` counts when they did.
+ */
+#ifndef SINK_TABLE_H
+#define SINK_TABLE_H
+
+#include "sink/bucket.h"
+#include "sink/image.h"
+
+#define TABLE_DIRECTORY_BITS  9u
+#define TABLE_DIRECTORY_SLOTS (1u << TABLE_DIRECTORY_BITS)
+#define TABLE_DEPTH_MAX       28u
+/* Larger entries would make buckets so small that the directory outgrows them: they belong into
+ * cells, with an index. */
+#define TABLE_ENTRY_BYTES_MAX 256u
+
+/* In the image. */
+struct table_head {
+    uint32_t root; /* first directory page, or the only bucket; 0: nothing was ever inserted */
+    uint32_t has_directory;
+    uint64_t entries;
+    uint32_t buckets;
+    uint32_t directories;
+};
+
+struct table {
+    struct image *image;
+    struct table_head *head; /* in a page; written after page_touch */
+    uint32_t owner;
+    struct bucket_shape shape;
+    uint64_t (*entry_hash)(const void *context, const void *entry);
+    const void *context;
+    uint32_t *roots; /* page | depth << 24; NULL: no directory */
+    uint8_t root_bits;
+    uint64_t moves; /* times that entries changed their place */
+};
+
+struct directory {
+    struct page page; /* depth: bits of the prefix that lead here */
+    uint32_t next;
+    uint32_t reserved[11];
+    uint32_t slots[TABLE_DIRECTORY_SLOTS];
+};
+_Static_assert(sizeof(struct directory) <= PAGE_BYTES, "directory");
+
+#define TABLE_BUCKET_BYTES (PAGE_BYTES - (uint32_t)sizeof(struct page))
+
+/* head stands in a page of the image, zeroed for a new table; else its content is taken over
+ * (restore). */
+void table_init(struct table *table, struct image *image, struct table_head *head, uint32_t owner,
+                uint32_t entry_bytes, uint64_t (*entry_hash)(const void *, const void *),
+                const void *context);
+void table_done(struct table *table); /* private memory only */
+/* All pages go back; the table is empty and usable. */
+void table_clear(struct table *table);
+
+static inline struct bucket *page_bucket(const void *page)
+{
+    return (struct bucket *)((char *)(uintptr_t)page + sizeof(struct page));
+}
+
+static inline uint32_t table_root(const struct table *table, uint64_t hash)
+{
+    return table->roots[hash >> (64 - table->root_bits)];
+}
+
+static inline const uint32_t *directory_slot(const struct table *table, uint32_t root,
+                                             uint64_t hash)
+{
+    const struct directory *directory = page_read(table->image, root & 0xffffff);
+    return &directory->slots[(hash << (root >> 24)) >> (64 - TABLE_DIRECTORY_BITS)];
+}
+
+/* The bucket's page; 0 in an empty table. */
+static inline uint32_t table_bucket(const struct table *table, uint64_t hash)
+{
+    if (!table->roots)
+        return table->head->root;
+    return *directory_slot(table, table_root(table, hash), hash);
+}
+
+/*
+ * Room for a new entry of that hash, writable, not initialised; the caller knows that no equal one
+ * is there, and writes the whole entry before it calls anything else of the table (a split asks for
+ * its hash). NULL: the image's range is used up.
+ */
+void *table_insert(struct table *table, uint64_t hash);
+/* Takes out an entry found by reading. Entries of its bucket may move. */
+void table_remove(struct table *table, uint64_t hash, const void *entry);
+
+/* Pages that `entries` inserts need: exact to within what chance can do (store.md, Memory). */
+uint64_t table_pages_for(const struct table *table, uint64_t entries);
+
+/*
+ * Buckets in the order of their prefixes: the page of the bucket that holds hash `from`, and in
+ * ret_next the first hash behind it (0: that was the last one). 0: the table is empty. A chain
+ * hangs on the page returned (bucket.next).
+ */
+uint32_t table_scan(const struct table *table, uint64_t from, uint64_t *ret_next);
+
+/* For tests: T1 to T3 and all counts; ends the process when they do not hold. */
+void table_verify(const struct table *table);
+
+/*
+ * Finds one; finds many: found[i] is the entry of hashes[i] that equal(context, i, entry) accepts,
+ * or NULL. Prefetches directory, bucket, entry, a chunk of rows at a time. To be inlined with a
+ * constant `equal`.
+ */
+#define TABLE_CHUNK 64u
+
+static inline __attribute__((always_inline)) const void *
+table_find(const struct table *table, uint64_t hash,
+           bool (*equal)(const void *context, uint32_t i, const void *entry), const void *context,
+           uint32_t i)
+{
+    uint32_t no = table_bucket(table, hash);
+    while (no) {
+        const struct bucket *bucket = page_bucket(page_read(table->image, no));
+        struct bucket_search search = bucket_search(bucket, table->shape, hash);
+        for (int slot; (slot = bucket_next(bucket, table->shape, &search)) >= 0;) {
+            const void *entry = bucket_entry(bucket, table->shape, (unsigned)slot);
+            if (likely(equal(context, i, entry)))
+                return entry;
+        }
+        no = bucket->next;
+    }
+    return NULL;
+}
+
+static inline __attribute__((always_inline)) void table_find_many(
+    const struct table *table, const uint64_t *hashes, uint32_t count, const void **found,
+    bool (*equal)(const void *context, uint32_t i, const void *entry), const void *context)
+{
+    const struct bucket_shape shape = table->shape;
+    const struct bucket *buckets[TABLE_CHUNK];
+    const uint32_t *slots[TABLE_CHUNK];
+    const void *guesses[TABLE_CHUNK];
+
+    if (!table->head->root) {
+        memset(found, 0, count * sizeof *found);
+        return;
+    }
+    for (uint32_t from = 0; from < count; from += TABLE_CHUNK) {
+        uint32_t n = count - from < TABLE_CHUNK ? count - from : TABLE_CHUNK;
+        const uint64_t *h = hashes + from;
+
+        if (table->roots) {
+            for (uint32_t i = 0; i < n; i++) {
+                slots[i] = directory_slot(table, table_root(table, h[i]), h[i]);
+                __builtin_prefetch(slots[i]);
+            }
+            for (uint32_t i = 0; i < n; i++) {
+                buckets[i] = page_bucket(page_read(table->image, *slots[i]));
+                __builtin_prefetch(buckets[i], 1);
+                __builtin_prefetch(bucket_tags(buckets[i]) +
+                                   bucket_group(h[i], shape) * BUCKET_GROUP);
+            }
+        } else {
+            for (uint32_t i = 0; i < n; i++)
+                buckets[i] = page_bucket(page_read(table->image, table->head->root));
+        }
+        /* The first tag that matches is right in all but a few per cent. */
+        for (uint32_t i = 0; i < n; i++) {
+            unsigned group = bucket_group(h[i], shape);
+            unsigned mask =
+                bucket_match(bucket_tags(buckets[i]) + group * BUCKET_GROUP, bucket_tag(h[i]));
+            unsigned slot = group * BUCKET_GROUP + (mask ? (unsigned)__builtin_ctz(mask) : 0);
+            const char *entry = bucket_entry(buckets[i], shape, slot);
+            guesses[i] = mask ? entry : NULL;
+            __builtin_prefetch(entry, 1);
+            __builtin_prefetch(entry + shape.entry_bytes - 1, 1);
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            if (likely(guesses[i] && equal(context, from + i, guesses[i])))
+                found[from + i] = guesses[i];
+            else
+                found[from + i] = table_find(table, h[i], equal, context, from + i);
+        }
+    }
+}
+
+#endif
