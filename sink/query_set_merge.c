@@ -74,7 +74,7 @@ static void row_take(struct set_read *read, uint32_t first, const struct set_row
 
 int set_merge(struct set_read *read, uint64_t below, bool all, struct query_error *error)
 {
-    uint64_t hash;
+    uint64_t hash = 0;
     if (!merge_begin(read))
         return query_fail_nomem(error);
     while (next_hash(read, below, all, &hash)) {
