@@ -136,15 +136,15 @@ template <typename Read> void each(const struct weir_str *records, uint32_t coun
 static void iterate(enum floor_shape shape, const struct weir_str *records, uint32_t count,
                     bool all, struct checksum *sum)
 {
+    struct order o = {};
+    struct ad a = {};
     if (shape == FLOOR_ORDER)
-        each(records, count, [sum, all](ondemand::object &object) {
-            struct order o;
+        each(records, count, [&](ondemand::object &object) {
             if (iterate_order(object, all, &o))
                 add_order(sum, o);
         });
     else
-        each(records, count, [sum, all](ondemand::object &object) {
-            struct ad a;
+        each(records, count, [&](ondemand::object &object) {
             if (iterate_ad(object, all, &a))
                 add_ad(sum, a);
         });
@@ -165,15 +165,15 @@ void floor_iterate_all(enum floor_shape shape, const struct weir_str *records, u
 void floor_find(enum floor_shape shape, const struct weir_str *records, uint32_t count,
                 struct checksum *sum)
 {
+    struct order o = {};
+    struct ad a = {};
     if (shape == FLOOR_ORDER)
-        each(records, count, [sum](ondemand::object &object) {
-            struct order o;
+        each(records, count, [&](ondemand::object &object) {
             if (find_order(object, &o))
                 add_order(sum, o);
         });
     else
-        each(records, count, [sum](ondemand::object &object) {
-            struct ad a;
+        each(records, count, [&](ondemand::object &object) {
             if (find_ad(object, &a))
                 add_ad(sum, a);
         });
