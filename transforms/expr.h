@@ -17,6 +17,11 @@
 
 extern const struct expression_ops expression_ops_sql;
 
+/* Narrows the batch's selection to the rows for which a bool is true, as a filter does: faster than
+ * eval, since no bool is written for each row. Rows that could not be computed are marked with
+ * batch_reject and stay selected until batch_narrow. 0, or WEIR_E_NOMEM. */
+int expr_filter(const struct weir_expr *expr, struct weir_batch *batch);
+
 /* The table of functions and operators, for `weir functions` and docs/functions.md. */
 struct function_description {
     const char *name;      /* "substr" */
