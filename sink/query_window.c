@@ -86,7 +86,7 @@ void window_plan_settle(struct window_plan *plan, const struct aggregate_plan *a
         if (partials[i].at.watermark_ns > newest)
             newest = partials[i].at.watermark_ns;
     if (newest != INT64_MIN) {
-        plan->whole_ns = clamp((int128)newest - aggregate->keep_ns - aggregate->pane_ns + 1);
+        plan->whole_ns = clamp((int128)newest - aggregate->keep_ns - aggregate->size_ns + 1);
         if (plan->last_ns)
             plan->from_ns = clamp((int128)newest - plan->last_ns);
     }

@@ -89,9 +89,12 @@ struct exchange {
     const char *request_id;
     const char *origin;
     const char *host;
-    bool begun;          /* the request's headers were looked at */
-    bool body_too_large; /* the rest of it is thrown away */
-    size_t discarded_bytes;
+    const char *content_length;
+    bool is_chunked;
+    bool expects_continue;
+    bool begun;   /* the request's headers were looked at */
+    bool refused; /* the reply stands; the body is thrown away */
+    int64_t discarded_bytes;
     unsigned sent_status; /* 0: nothing was sent */
 
     int64_t started_ns;    /* monotonic */

@@ -58,11 +58,17 @@ static const struct {
                                                                          ",\"snapshot_"
                                                                          "offset\":" NULLABLE(
                                                                              "integer") ",\"records"
-                                                                                        "\":" REF("Records"))},
-    {"Pipeline", OBJECT("\"name\":" TEXT ",\"state\":" TEXT
-                        ",\"reason\":" NULLABLE("string") ",\"lag_records\":" NULLABLE("integer") ",\"records\":" REF(
-                            "Records") ",\"partitions\":" ARRAY(REF("Partition")) ",\"aggregates\""
-                                                                                  ":" ARRAY(TEXT) ",\"sets\":" ARRAY(TEXT))},
+                                                                                        "\":" REF(
+                                                                                            "Record"
+                                                                                            "s"))},
+    {"Pipeline",
+     OBJECT("\"name\":" TEXT
+            ",\"state\":" TEXT ",\"reason\":" NULLABLE("string") ",\"lag_records\":" NULLABLE("inte"
+                                                                                              "ger") ",\"records\":" REF(
+                "Records") ",\"partitions\":" ARRAY(REF("Partition")) ",\"aggregates\""
+                                                                      ":" ARRAY(TEXT) ",\"sets\""
+                                                                                      ":" ARRAY(
+                                                                                          TEXT))},
     {"Position", OBJECT("\"topic\":" TEXT ",\"partition\":" INTEGER ",\"offset\":" INTEGER)},
     {"Health", OBJECT("\"healthy\":{\"type\":\"boolean\"}")},
     {"Ready", OBJECT("\"ready\":{\"type\":\"boolean\"},\"reasons\":" ARRAY(TEXT))},

@@ -360,7 +360,8 @@ bool parameter_duration(struct exchange *exchange, enum http_parameter parameter
 bool parameter_time(struct exchange *exchange, enum http_parameter parameter, int64_t *ret_ns)
 {
     const struct parameter_value *value = &exchange->parameters[parameter];
-    if (!value->text || time_read_rfc3339(value->text, value->length, ret_ns) == 0)
+    bool is_date = value->length <= strlen("2026-11-21");
+    if (!value->text || (!is_date && time_read_rfc3339(value->text, value->length, ret_ns) == 0))
         return true;
     /* An unescaped + of an offset has become a blank. */
     size_t blank = value->length > 6 ? value->length - 6 : 0;

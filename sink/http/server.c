@@ -170,6 +170,12 @@ static enum MHD_Result header_take(void *context, enum MHD_ValueKind kind, const
         exchange->origin = value;
     else if (strcasecmp(name, "Host") == 0)
         exchange->host = value;
+    else if (strcasecmp(name, "Content-Length") == 0)
+        exchange->content_length = value;
+    else if (strcasecmp(name, "Transfer-Encoding") == 0)
+        exchange->is_chunked = true;
+    else if (strcasecmp(name, "Expect") == 0)
+        exchange->expects_continue = true;
     return MHD_YES;
 }
 
@@ -324,10 +330,10 @@ static enum MHD_Result run_here(struct exchange *exchange)
 static enum MHD_Result request_run(struct exchange *exchange)
 {
     int64_t timeout_ns;
-    if (!exchange->after_count)
-        return runs_in_loop(exchange) ? run_here(exchange) : send_away(exchange, false);
     if (!parameter_timeout(exchange, &timeout_ns))
         return exchange_send(exchange);
+    if (!exchange->after_count)
+        return runs_in_loop(exchange) ? run_here(exchange) : send_away(exchange, false);
     exchange->wait_until_ns = clock_mono_ns() + timeout_ns;
     switch (after_check(exchange)) {
     case AFTER_REFUSED:
@@ -348,49 +354,60 @@ static enum MHD_Result request_came_back(struct exchange *exchange)
     return exchange_send(exchange);
 }
 
-static bool has_body(const struct exchange *exchange)
+static bool takes_body(const struct exchange *exchange)
 {
     return exchange->method == METHOD_POST || exchange->method == METHOD_PUT;
 }
 
-static enum MHD_Result body_refuse(struct exchange *exchange)
+static void body_refuse(struct exchange *exchange)
 {
     measures_reject(exchange->server->measures, REJECT_BODY);
     reply_problem(exchange, PROBLEM_BODY_TOO_LARGE, "the body is larger than %u bytes",
                   exchange->server->options.body_bytes_max);
-    return exchange_send(exchange);
+    exchange->refused = true;
 }
 
-/* Headers are there, the body is not. */
+/* How many bytes of body are announced: 0 none, -1 not said, or not a number. */
+static int64_t body_announced(const struct exchange *exchange)
+{
+    const char *length = exchange->content_length;
+    int64_t bytes = 0;
+    if (exchange->is_chunked || (length && int_read(length, strlen(length), &bytes) < 0))
+        return -1;
+    return bytes;
+}
+
+/* Headers are there, the body is not. A refusal waits until the body is read and thrown away: a
+ * client that is still sending would see a closed connection instead of the reason. */
 static enum MHD_Result request_begin(struct exchange *exchange, const char *method)
 {
     headers_take(exchange, method);
-    if (send_kept(exchange))
+    int64_t bytes = body_announced(exchange);
+    if (bytes == 0 && send_kept(exchange))
         return exchange_send(exchange);
-    if (!request_check(exchange))
-        return exchange_send(exchange);
-    if (!has_body(exchange))
-        return request_run(exchange);
-    const char *length = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
-                                                     MHD_HTTP_HEADER_CONTENT_LENGTH);
-    int64_t bytes = 0;
-    if (length && (int_read(length, strlen(length), &bytes) < 0 ||
-                   bytes > exchange->server->options.body_bytes_max))
-        return body_refuse(exchange);
-    return MHD_YES;
+    exchange->refused = !request_check(exchange);
+    if (bytes == 0)
+        return exchange->refused ? exchange_send(exchange) : request_run(exchange);
+    if (!exchange->refused && takes_body(exchange) &&
+        bytes > exchange->server->options.body_bytes_max)
+        body_refuse(exchange);
+    bool at_once = exchange->expects_continue || bytes > BODY_DISCARDED_BYTES_MAX;
+    return exchange->refused && at_once ? exchange_send(exchange) : MHD_YES;
 }
 
-/* A piece of the body. What is too much is thrown away, up to a point. */
+/* A piece of the body. What nobody wants is thrown away, up to a point. */
 static enum MHD_Result body_take(struct exchange *exchange, const char *data, size_t *length)
 {
     size_t bytes = *length;
     *length = 0;
-    if (!has_body(exchange))
-        return MHD_YES;
-    text_add_bytes(&exchange->body, data, bytes);
-    exchange->discarded_bytes += exchange->body.failed ? bytes : 0;
-    exchange->body_too_large = exchange->body.failed;
-    return exchange->discarded_bytes > exchange->body.limit_bytes ? MHD_NO : MHD_YES;
+    if (!exchange->refused && takes_body(exchange)) {
+        text_add_bytes(&exchange->body, data, bytes);
+        if (!exchange->body.failed)
+            return MHD_YES;
+        body_refuse(exchange);
+    }
+    exchange->discarded_bytes += (int64_t)bytes;
+    return exchange->discarded_bytes > BODY_DISCARDED_BYTES_MAX ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
@@ -411,7 +428,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return request_begin(exchange, method);
     if (*length > 0)
         return body_take(exchange, data, length);
-    return exchange->body_too_large ? body_refuse(exchange) : request_run(exchange);
+    return exchange->refused ? exchange_send(exchange) : request_run(exchange);
 }
 
 /* Targets stay as they were sent: routes.c decodes, so that an escaped slash is not a separator. */
