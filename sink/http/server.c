@@ -20,6 +20,8 @@
 #define EXCHANGE_MEMORY_BYTES_MAX  ((size_t)8 << 20)
 #define EXCHANGE_MEMORY_BYTES_KEPT ((size_t)128 << 10)
 #define EXCHANGE_BODY_BYTES_KEPT   ((size_t)64 << 10)
+/* Of a body that nobody wants; beyond it the connection is closed. */
+#define BODY_DISCARDED_BYTES_MAX ((int64_t)64 << 20)
 
 const struct service *server_service(const struct http_server *server)
 {
