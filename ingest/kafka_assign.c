@@ -15,6 +15,8 @@
  * after the partition was stopped moves librdkafka's idea of the position, from where a later pause
  * would go on.
  */
+#include <unistd.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -205,18 +207,33 @@ static void wait_for_leader(struct kafka_source *source,
     kafka_trouble_waiting(source, partition->topic, partition->partition, count);
 }
 
+/* A topic that was just made, or a leader that is just moving: over in a moment. */
+static bool passes_soon(rd_kafka_resp_err_t err)
+{
+    return err == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           err == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
 /* Low and high now, within what is left of the callback's budget. */
 static rd_kafka_resp_err_t ask_offsets(struct kafka_source *source,
                                        const rd_kafka_topic_partition_t *partition,
                                        int64_t until_ns, int64_t *ret_low, int64_t *ret_high)
 {
-    int64_t left_ms = (until_ns - clock_mono_ns()) / MS;
-    if (left_ms <= 0)
-        return RD_KAFKA_RESP_ERR__TIMED_OUT;
-    if (left_ms > KAFKA_QUERY_TIMEOUT_MS)
-        left_ms = KAFKA_QUERY_TIMEOUT_MS;
-    return rd_kafka_query_watermark_offsets(source->client, partition->topic, partition->partition,
-                                            ret_low, ret_high, (int)left_ms);
+    int64_t retry_until_ns = clock_mono_ns() + KAFKA_LEADER_RETRY_MS * MS;
+    for (;;) {
+        int64_t left_ms = (until_ns - clock_mono_ns()) / MS;
+        if (left_ms <= 0)
+            return RD_KAFKA_RESP_ERR__TIMED_OUT;
+        if (left_ms > KAFKA_QUERY_TIMEOUT_MS)
+            left_ms = KAFKA_QUERY_TIMEOUT_MS;
+        rd_kafka_resp_err_t err =
+            rd_kafka_query_watermark_offsets(source->client, partition->topic, partition->partition,
+                                             ret_low, ret_high, (int)left_ms);
+        if (!passes_soon(err) || clock_mono_ns() > retry_until_ns)
+            return err;
+        usleep(10000);
+    }
 }
 
 static uint32_t open_topic(struct kafka_source *source, struct kafka_topic *topic,
@@ -289,6 +306,19 @@ static void assign(struct kafka_source *source, const rd_kafka_topic_partition_l
 /* ---- REVOKE
  * ------------------------------------------------------------------------------------*/
 
+/* librdkafka keeps a pause over the end of an assignment; the next one begins without. */
+static void forget_pauses(struct kafka_source *source, struct kafka_lane *const *lanes,
+                          uint32_t count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(0);
+    for (uint32_t i = 0; i < count; i++)
+        if (lanes[i]->paused)
+            rd_kafka_topic_partition_list_add(list, lanes[i]->topic->name, lanes[i]->partition);
+    if (list->cnt)
+        rd_kafka_resume_partitions(source->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
 void kafka_revoke_all(struct kafka_source *source, bool lost)
 {
     uint32_t count;
@@ -310,6 +340,7 @@ void kafka_revoke_all(struct kafka_source *source, bool lost)
     pthread_mutex_unlock(&source->lanes_lock);
 
     rd_kafka_assign(source->client, NULL);
+    forget_pauses(source, lanes, count);
     for (uint32_t i = 0; i < count; i++)
         lane_free(lanes[i]);
     free(lanes);

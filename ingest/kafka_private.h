@@ -24,6 +24,7 @@
 #define KAFKA_POLL_MS               100
 #define KAFKA_QUERY_TIMEOUT_MS      1000
 #define KAFKA_ASSIGN_BUDGET_MS      3000  /* for all queries inside one rebalance callback */
+#define KAFKA_LEADER_RETRY_MS       300   /* there, for a leader that is just moving */
 #define KAFKA_COMMIT_TIMEOUT_MS     5000  /* of a commit that a rebalance waits for */
 #define KAFKA_CLOSE_TIMEOUT_MS      10000 /* of leaving the group, once all is revoked */
 #define KAFKA_ROUND_MS_MAX          50    /* a worker's round is cut short after this */
@@ -178,6 +179,7 @@ struct kafka_source {
     struct kafka_trouble trouble;
 
     _Atomic bool rejoin;
+    _Atomic bool wake; /* the fetchers are asleep and have work */
     int64_t rejoined_ns;
     int64_t rejoin_pause_ms;
 

@@ -248,6 +248,10 @@ static void on_event(struct kafka_source *source, const rd_kafka_message_t *mess
         kafka_source_rejoin(source);
         return;
     }
+    if (message->err == RD_KAFKA_RESP_ERR__FATAL) {
+        kafka_trouble_error(source->client, message->err, rd_kafka_message_errstr(message), source);
+        return;
+    }
     kafka_source_count_error(source, message->err);
     struct kafka_topic *topic =
         message->rkt ? kafka_source_topic(source, rd_kafka_topic_name(message->rkt)) : NULL;
@@ -306,7 +310,6 @@ static void leave(struct kafka_source *source)
     for (uint32_t i = 0; i < source->worker_count; i++)
         kafka_worker_join(&source->workers[i]);
     set_phase(source, KAFKA_REVOKED);
-    kafka_watch_join(source);
     rd_kafka_consumer_close(source->client);
     set_phase(source, KAFKA_CLOSED);
 }
@@ -495,6 +498,7 @@ static void kafka_free(struct source *base)
     }
     if (phase == KAFKA_CLOSED)
         pthread_join(source->control, NULL);
+    kafka_watch_join(source); /* its question may wait behind a fetch for half a second */
     release(source);
 }
 

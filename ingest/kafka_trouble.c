@@ -72,10 +72,13 @@ static void keep(char *to, size_t size, const char *text)
             *c = ' ';
 }
 
-static void fatal_error(rd_kafka_t *client, struct kafka_source *source)
+/* The code behind RD_KAFKA_RESP_ERR__FATAL is the one that says something. */
+static void fatal_error(rd_kafka_t *client, struct kafka_source *source,
+                        rd_kafka_resp_err_t *ret_err)
 {
     char text[256];
     rd_kafka_resp_err_t err = rd_kafka_fatal_error(client, text, sizeof text);
+    *ret_err = err;
     pthread_mutex_lock(&source->trouble_lock);
     struct kafka_trouble *t = &source->trouble;
     t->fatal = true;
@@ -96,13 +99,11 @@ void kafka_trouble_error(rd_kafka_t *client, int code, const char *text, void *o
 {
     struct kafka_source *source = opaque;
     rd_kafka_resp_err_t err = (rd_kafka_resp_err_t)code;
+    if (err == RD_KAFKA_RESP_ERR__FATAL)
+        fatal_error(client, source, &err);
     kafka_source_count_error(source, err);
     log_event_limited(LOG_WARN, "kafka_error", ERROR_LOG_MS, "pipeline=%s code=%s text=%s",
                       source->pipeline, rd_kafka_err2name(err), log_quote(text));
-    if (err == RD_KAFKA_RESP_ERR__FATAL) {
-        fatal_error(client, source);
-        return;
-    }
     const struct advice *known = find_advice(connection_advice, COUNT_OF(connection_advice), err);
     pthread_mutex_lock(&source->trouble_lock);
     struct kafka_trouble *t = &source->trouble;

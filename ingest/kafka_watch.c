@@ -4,7 +4,8 @@
  *
  * - Below librdkafka 2.2 a fetcher that found its worker's queue full sleeps for up to a second. A
  *   question to the same broker wakes it: while records flow, each leader is asked every 20 ms for
- *   the ends of one partition (rule 11).
+ *   the ends of one partition (rule 11). A partition that was resumed is fetched at once for the
+ * same reason.
  * - The end of the log of each partition that is behind, about once a second. One that is at its
  * end needs no question: the next record is news enough.
  * - While something is wrong: is a broker there again, the topic, the leader? Then [control] is
@@ -308,7 +309,8 @@ static void turn(struct watcher *w)
     int64_t now = clock_mono_ns();
     snapshot(w);
     bool active = is_active(w, now);
-    if (active && rd_kafka_version() < KAFKA_VERSION_QUEUE_BACKOFF)
+    if (atomic_exchange(&w->source->wake, false) ||
+        (active && rd_kafka_version() < KAFKA_VERSION_QUEUE_BACKOFF))
         wake_fetchers(w);
     bool trouble = kafka_trouble_any(w->source) || any_deleted(w) || !all_topics_seen(w->source);
     if (trouble && !kafka_trouble_fatal(w->source) && now - w->probed_ns >= KAFKA_PROBE_MS * MS) {

@@ -47,6 +47,10 @@ static void set_pause(struct kafka_lane *lane, bool pause)
     else
         rd_kafka_resume_partitions(lane->worker->source->client, list);
     rd_kafka_topic_partition_list_destroy(list);
+    if (!pause) { /* librdkafka would see it after up to a second */
+        atomic_store(&lane->worker->source->wake, true);
+        kafka_watch_kick(lane->worker->source);
+    }
 }
 
 /* The one place that decides: librdkafka has one pause for three reasons of ours. */

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kafka_check.c: the Kafka source against a real broker.
+ *
+ *     ./dev kafka start --port 19292 --dir build/kafka-ingest
+ *     build/debug/tests/unit/ingest/kafka_check 127.0.0.1:19292 [PART OF A TEST'S NAME]
+ *
+ * Each test makes topics and groups of its own, so that a broker can be used again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/unit/ingest/kafka_toy.h"
+
+#include <librdkafka/rdkafka.h>
+
+#define PARTITIONS 8
+
+static const char *brokers;
+static uint64_t run_id; /* in names of topics and groups */
+
+struct names {
+    char topic[64];
+    char group[64];
+};
+
+static struct names names_of(const char *test)
+{
+    struct names names;
+    snprintf(names.topic, sizeof names.topic, "%s-%llx", test, (unsigned long long)run_id);
+    snprintf(names.group, sizeof names.group, "g-%s-%llx", test, (unsigned long long)run_id);
+    return names;
+}
+
+static void make_topic(const char *topic, int32_t partitions)
+{
+    struct weir_error error = {0};
+    if (kafka_topic_ensure(brokers, NULL, 0, topic, partitions, &error))
+        fail_msg("%s", error.text);
+}
+
+/* ---- a client of our own, for what the producer of weir does not do
+ * ----------------------------*/
+
+static rd_kafka_t *client_new(rd_kafka_type_t type, const char *const *settings)
+{
+    char text[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text);
+    for (int i = 0; settings && settings[i]; i += 2)
+        if (rd_kafka_conf_set(conf, settings[i], settings[i + 1], text, sizeof text))
+            fail_msg("%s", text);
+    rd_kafka_t *client = rd_kafka_new(type, conf, text, sizeof text);
+    assert_non_null(client);
+    return client;
+}
+
+static void admin_wait(rd_kafka_queue_t *queue)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
+    assert_non_null(event);
+    if (rd_kafka_event_error(event))
+        fail_msg("%s", rd_kafka_event_error_string(event));
+    rd_kafka_event_destroy(event);
+    rd_kafka_queue_destroy(queue);
+}
+
+static void delete_topic(const char *topic)
+{
+    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_DeleteTopic_t *wanted = rd_kafka_DeleteTopic_new(topic);
+    rd_kafka_DeleteTopics(client, &wanted, 1, NULL, queue);
+    admin_wait(queue);
+    rd_kafka_DeleteTopic_destroy(wanted);
+    rd_kafka_destroy(client);
+}
+
+static void delete_records(const char *topic, int32_t partition, int64_t before)
+{
+    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = before;
+    rd_kafka_DeleteRecords_t *wanted = rd_kafka_DeleteRecords_new(list);
+    rd_kafka_DeleteRecords(client, &wanted, 1, NULL, queue);
+    admin_wait(queue);
+    rd_kafka_DeleteRecords_destroy(wanted);
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+}
+
+static void send_one(rd_kafka_t *client, const char *topic, int32_t partition, int64_t value)
+{
+    char text[32];
+    int length = snprintf(text, sizeof text, "%lld", (long long)value);
+    rd_kafka_resp_err_t err = rd_kafka_producev(
+        client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
+        RD_KAFKA_V_VALUE(text, (size_t)length), RD_KAFKA_V_HEADER("n", text, (ssize_t)length),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+    assert_int_equal(err, 0);
+}
+
+static rd_kafka_t *transactional(const char *id)
+{
+    const char *const settings[] = {"transactional.id", id, "linger.ms", "0", NULL};
+    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, settings);
+    rd_kafka_error_t *error = rd_kafka_init_transactions(client, 30000);
+    if (error)
+        fail_msg("%s", rd_kafka_error_string(error));
+    return client;
+}
+
+/* Sends `count` records of one partition in a transaction; `commit`: 1, 0 abort, -1 leave it open.
+ */
+static void transaction(rd_kafka_t *client, const char *topic, int32_t partition, int count,
+                        int commit)
+{
+    assert_null(rd_kafka_begin_transaction(client));
+    for (int i = 0; i < count; i++)
+        send_one(client, topic, partition, 1);
+    assert_int_equal(rd_kafka_flush(client, 10000), 0);
+    rd_kafka_error_t *error = NULL;
+    if (commit >= 0)
+        error = commit ? rd_kafka_commit_transaction(client, 10000)
+                       : rd_kafka_abort_transaction(client, 10000);
+    if (error)
+        fail_msg("%s", rd_kafka_error_string(error));
+}
+
+/* Values from .. from + count - 1 over the partitions in turn; returns their sum. */
+static uint64_t produce(const char *topic, int32_t partitions, int64_t from, int64_t count)
+{
+    struct kafka_producer *producer;
+    struct weir_error error = {0};
+    assert_int_equal(kafka_producer_new(brokers, NULL, 0, &producer, &error), 0);
+    uint64_t sum = 0, delivered = 0;
+    for (int64_t i = 0; i < count; i++) {
+        char value[32];
+        snprintf(value, sizeof value, "%lld", (long long)(from + i));
+        if (kafka_producer_send(producer, topic, (int32_t)(i % partitions), str_make(NULL, 0),
+                                str_of(value), -1, &error))
+            fail_msg("%s", error.text);
+        sum += (uint64_t)(from + i);
+    }
+    if (kafka_producer_flush(producer, 60000, &delivered, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(delivered, count);
+    kafka_producer_free(producer);
+    return sum;
+}
+
+/* ---- tests
+ * -------------------------------------------------------------------------------------*/
+
+static void test_all_once(void **state)
+{
+    (void)state;
+    struct names n = names_of("all");
+    make_topic(n.topic, PARTITIONS);
+    uint64_t sum = produce(n.topic, PARTITIONS, 0, 400000);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 2);
+    toy_wait_applied(&store, 400000);
+    for (int32_t i = 0; i < PARTITIONS; i++)
+        toy_wait_next(&store, i, 400000 / PARTITIONS);
+    assert_int_equal(toy_applied(&store), 400000);
+    assert_int_equal(toy_sum(&store), sum);
+    assert_int_equal(store.partition_count, PARTITIONS);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+static void test_headers(void **state)
+{
+    (void)state;
+    struct names n = names_of("headers");
+    make_topic(n.topic, 1);
+    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
+    for (int i = 0; i < 100; i++)
+        send_one(client, n.topic, 0, i);
+    assert_int_equal(rd_kafka_flush(client, 10000), 0);
+    rd_kafka_destroy(client);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy_wait_applied(&store, 100);
+    assert_int_equal(store.partitions[0].headers, 100);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+struct flow {
+    const char *topic;
+    _Atomic bool stop;
+    uint64_t sum, count;
+};
+
+static void *flow_main(void *argument)
+{
+    struct flow *flow = argument;
+    while (!atomic_load(&flow->stop)) {
+        flow->sum += produce(flow->topic, PARTITIONS, (int64_t)flow->count, 8000);
+        flow->count += 8000;
+    }
+    return NULL;
+}
+
+/* Members come and go under load; every record is applied once. */
+static void churn(const char *test, bool is_static)
+{
+    struct names n = names_of(test);
+    make_topic(n.topic, PARTITIONS);
+    struct flow flow = {.topic = n.topic};
+    struct toy_store store;
+    toy_store_init(&store);
+    pthread_t producer;
+    pthread_create(&producer, NULL, flow_main, &flow);
+    struct toy *first = toy_start(&store, brokers, n.topic, n.group, is_static ? "a" : NULL, 2);
+    toy_wait_assigned(first, PARTITIONS);
+    for (int i = 0; i < (is_static ? 2 : 8); i++) {
+        struct toy *second =
+            toy_start(&store, brokers, n.topic, n.group, is_static ? "b" : NULL, 2);
+        toy_wait_assigned(second, PARTITIONS / 2);
+        toy_wait_applied(&store, toy_applied(&store) + 5000);
+        if (i & 1) { /* the older one leaves */
+            struct toy *swap = first;
+            first = second;
+            second = swap;
+        }
+        toy_stop(second);
+        if (!is_static)
+            toy_wait_assigned(first, PARTITIONS);
+        if (is_static && (i & 1) == 0) { /* the same member again: its partitions wait for it */
+            second = toy_start(&store, brokers, n.topic, n.group, "b", 2);
+            toy_wait_assigned(second, PARTITIONS / 2);
+            toy_stop(second);
+        }
+    }
+    atomic_store(&flow.stop, true);
+    pthread_join(producer, NULL);
+    toy_wait_applied(&store, flow.count);
+    assert_int_equal(toy_applied(&store), flow.count);
+    assert_int_equal(toy_sum(&store), flow.sum);
+    toy_stop(first);
+    toy_store_done(&store);
+}
+
+static void test_churn_dynamic(void **state)
+{
+    (void)state;
+    churn("churn", false);
+}
+
+static void test_churn_static(void **state)
+{
+    (void)state;
+    churn("churn-static", true);
+}
+
+static void test_gap_at_assignment(void **state)
+{
+    (void)state;
+    struct names n = names_of("gap");
+    make_topic(n.topic, 2);
+    produce(n.topic, 2, 0, 2000);
+    delete_records(n.topic, 0, 600);
+    struct toy_store store;
+    toy_store_init(&store);
+    store.partitions[0].next = 100; /* what a snapshot would say */
+    store.partitions[1].next = 5000;
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy_wait_next(&store, 0, 1000);
+    toy_wait_applied(&store, 400 + 1000);
+    assert_int_equal(toy->gaps, 2);
+    assert_int_equal(store.partitions[0].low, 600);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+/* Retention passes a partition that is held; the others go on, it is stopped, and comes back. */
+static void test_gap_while_running(void **state)
+{
+    (void)state;
+    struct names n = names_of("passed");
+    make_topic(n.topic, 2);
+    struct toy_store store;
+    toy_store_init(&store);
+    produce(n.topic, 2, 0, 200);
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy_wait_applied(&store, 200);
+    toy->source->ops->pause(toy->source, true);
+    uint64_t ticks = atomic_load(&toy->ticks);
+    while (atomic_load(&toy->ticks) < ticks + 5)
+        usleep(1000);
+    produce(n.topic, 2, 200, 2000);
+    delete_records(n.topic, 0, 700);
+    toy->source->ops->pause(toy->source, false);
+    toy_wait_next(&store, 1, 1100);
+    toy_wait_next(&store, 0, 1100);
+    assert_int_equal(store.partitions[0].stopped, 1);
+    assert_int_equal(store.partitions[0].why, SOURCE_STOP_GAP);
+    assert_int_equal(store.partitions[1].stopped, 0);
+    assert_int_equal(store.partitions[0].applied, 100 + 400);
+    assert_int_equal(store.partitions[1].applied, 1100);
+    assert_int_equal(toy->gaps, 1);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+static void test_transactions(void **state)
+{
+    (void)state;
+    struct names n = names_of("txn");
+    make_topic(n.topic, 1);
+    rd_kafka_t *client = transactional(n.topic);
+    struct toy_store store;
+    toy_store_init(&store);
+    transaction(client, n.topic, 0, 3, 1); /* 0-2, control 3 */
+    transaction(client, n.topic, 0, 4, 0); /* 4-7, control 8 */
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy_wait_next(&store, 0, 9);
+    assert_int_equal(toy_applied(&store), 3);
+    transaction(client, n.topic, 0, 3, 1); /* 9-11, control 12 */
+    transaction(client, n.topic, 0, 4, 0); /* 13-16, control 17 */
+    toy_wait_next(&store, 0, 18);
+    assert_int_equal(toy_applied(&store), 6);
+    transaction(client, n.topic, 0, 3, -1); /* open: 18-20 */
+    produce(n.topic, 1, 1, 1);              /* 21, held back by it */
+    toy_stop(toy);
+
+    /* Begun on a control record, and inside an aborted range. */
+    for (int64_t next = 12; next < 18; next++) {
+        store.partitions[0].next = next;
+        toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+        toy_wait_next(&store, 0, 18);
+        toy_stop(toy);
+    }
+    assert_int_equal(toy_applied(&store), 6);
+    rd_kafka_error_t *error = rd_kafka_commit_transaction(client, 10000);
+    assert_null(error);
+    toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy_wait_next(&store, 0, 23);
+    assert_int_equal(toy_applied(&store), 10);
+    toy_stop(toy);
+    toy_store_done(&store);
+    rd_kafka_destroy(client);
+}
+
+/* Pauses, held batches and members that come and go while the log is full of control records. */
+static void test_holds_among_control_records(void **state)
+{
+    (void)state;
+    struct names n = names_of("holds");
+    make_topic(n.topic, 2);
+    rd_kafka_t *client = transactional(n.topic);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 2);
+    toy_wait_assigned(toy, 2);
+    uint64_t expected = 0;
+    for (int i = 0; i < 300; i++) {
+        atomic_store(&toy->hold, i % 7 == 3);
+        toy->source->ops->pause(toy->source, i % 5 == 4);
+        transaction(client, n.topic, i & 1, 5, i % 3 != 0);
+        expected += i % 3 != 0 ? 5 : 0;
+        if (i % 60 == 59) { /* not waited for: some of it is in queues */
+            toy_stop(toy);
+            toy = toy_start(&store, brokers, n.topic, n.group, NULL, 2);
+        }
+    }
+    atomic_store(&toy->hold, false);
+    toy->source->ops->pause(toy->source, false);
+    toy_wait_next(&store, 0, 150 * 6);
+    toy_wait_next(&store, 1, 150 * 6);
+    assert_int_equal(toy_applied(&store), expected);
+    toy_stop(toy);
+    toy_store_done(&store);
+    rd_kafka_destroy(client);
+}
+
+static void test_missing_topic_appears(void **state)
+{
+    (void)state;
+    struct names n = names_of("missing");
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy_wait_reason(toy, "does not exist");
+    make_topic(n.topic, 2);
+    produce(n.topic, 2, 0, 100);
+    toy_wait_applied(&store, 100);
+    toy_wait_reason(toy, NULL);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+static void test_deleted_topic_comes_back(void **state)
+{
+    (void)state;
+    struct names n = names_of("deleted");
+    make_topic(n.topic, 2);
+    produce(n.topic, 2, 0, 1000);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy_wait_applied(&store, 1000);
+    delete_topic(n.topic);
+    toy_wait_reason(toy, "does not exist");
+    assert_true(store.partitions[0].stopped == 1 && store.partitions[0].why == SOURCE_STOP_DELETED);
+    make_topic(n.topic, 2);
+    produce(n.topic, 2, 0, 600);
+    toy_wait_applied(&store, 1000 + 600); /* another log: its end is below what was stored */
+    assert_int_equal(toy->gaps, 2);
+    toy_wait_reason(toy, NULL);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+static void test_same_member_twice(void **state)
+{
+    (void)state;
+    struct names n = names_of("fenced");
+    make_topic(n.topic, 2);
+    struct toy_store store, other;
+    toy_store_init(&store);
+    toy_store_init(&other);
+    struct toy *first = toy_start(&store, brokers, n.topic, n.group, "same", 1);
+    toy_wait_assigned(first, 2);
+    struct toy *second = toy_start(&other, brokers, n.topic, n.group, "same", 1);
+    toy_wait_assigned(second, 2);
+    toy_wait_reason(first, "another process has joined");
+    toy_wait_assigned(first, 0);
+    produce(n.topic, 2, 0, 100);
+    toy_wait_applied(&other, 100);
+    assert_int_equal(toy_applied(&store), 0);
+    toy_stop(first);
+    toy_stop(second);
+    toy_store_done(&store);
+    toy_store_done(&other);
+}
+
+static void committed(const struct names *n, int32_t partition, int64_t *ret_offset, char *metadata,
+                      size_t size)
+{
+    const char *const settings[] = {"group.id", n->group, NULL};
+    rd_kafka_t *client = client_new(RD_KAFKA_CONSUMER, settings);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, n->topic, partition);
+    assert_int_equal(rd_kafka_committed(client, list, 10000), 0);
+    *ret_offset = list->elems[0].offset;
+    snprintf(metadata, size, "%.*s", (int)list->elems[0].metadata_size,
+             list->elems[0].metadata ? (char *)list->elems[0].metadata : "");
+    rd_kafka_topic_partition_list_destroy(list);
+    rd_kafka_destroy(client);
+}
+
+static void test_commits_with_metadata(void **state)
+{
+    (void)state;
+    struct names n = names_of("commits");
+    make_topic(n.topic, 2);
+    produce(n.topic, 2, 0, 100);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    toy->commits = true;
+    toy_run(toy);
+    toy_wait_applied(&store, 100);
+    int64_t offset;
+    char metadata[64];
+    committed(&n, 0, &offset, metadata, sizeof metadata);
+    assert_int_equal(offset, 0);
+    assert_string_equal(metadata, "127.0.0.1:8080; snapshot=0");
+    struct weir_error error = {0};
+    assert_int_equal(
+        toy->source->ops->commit(toy->source, n.topic, 1, 40, "from another thread", &error), 0);
+    do
+        committed(&n, 1, &offset, metadata, sizeof metadata);
+    while (offset != 40);
+    assert_string_equal(metadata, "from another thread");
+    assert_int_equal(toy->source->ops->commit(toy->source, n.topic, 9, 1, NULL, &error),
+                     WEIR_E_STATE);
+    toy_stop(toy);
+    for (int32_t i = 0; i < 2; i++) {
+        committed(&n, i, &offset, metadata, sizeof metadata);
+        assert_int_equal(offset, 50);
+        assert_string_equal(metadata, "127.0.0.1:8080; leaving");
+    }
+    toy_store_done(&store);
+}
+
+static void test_start_by_time(void **state)
+{
+    (void)state;
+    struct names n = names_of("time");
+    make_topic(n.topic, 1);
+    struct kafka_producer *producer;
+    struct weir_error error = {0};
+    assert_int_equal(kafka_producer_new(brokers, NULL, 0, &producer, &error), 0);
+    int64_t now_ms = clock_wall_ns() / 1000000;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(kafka_producer_send(producer, n.topic, 0, str_make(NULL, 0), str_of("1"),
+                                             now_ms - 10000 + i * 1000, &error),
+                         0);
+    assert_int_equal(kafka_producer_flush(producer, 10000, NULL, &error), 0);
+    kafka_producer_free(producer);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    atomic_store(&toy->start_ms, now_ms - 4500);
+    toy_run(toy);
+    toy_wait_next(&store, 0, 10);
+    assert_int_equal(toy_applied(&store), 4);
+    toy_stop(toy);
+
+    toy_store_init(&store);
+    toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    atomic_store(&toy->start_ms, now_ms + 60000); /* younger than all: the end */
+    toy_run(toy);
+    toy_wait_next(&store, 0, 10);
+    assert_int_equal(toy_applied(&store), 0);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+static void test_slow_handler_under_small_limits(void **state)
+{
+    (void)state;
+    struct names n = names_of("slow");
+    make_topic(n.topic, 2);
+    uint64_t sum = produce(n.topic, 2, 0, 200000);
+    struct toy_store store;
+    toy_store_init(&store);
+    const struct kafka_property limits[] = {
+        {"queued.min.messages", "1000", false, {NULL, 0, 0}},
+        {"queued.max.messages.kbytes", "64", false, {NULL, 0, 0}},
+    };
+    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 2, limits, 2);
+    toy->work_ns = 1000000; /* about a microsecond a record */
+    toy_run(toy);
+    toy_wait_applied(&store, 200000);
+    assert_int_equal(toy_applied(&store), 200000);
+    assert_int_equal(toy_sum(&store), sum);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s BROKERS [TEST]\n", argv[0]);
+        return 2;
+    }
+    brokers = argv[1];
+    run_id = (uint64_t)clock_wall_ns() / 1000000;
+    if (argc > 2)
+        cmocka_set_test_filter(argv[2]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_once),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_churn_dynamic),
+        cmocka_unit_test(test_churn_static),
+        cmocka_unit_test(test_gap_at_assignment),
+        cmocka_unit_test(test_gap_while_running),
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_holds_among_control_records),
+        cmocka_unit_test(test_missing_topic_appears),
+        cmocka_unit_test(test_deleted_topic_comes_back),
+        cmocka_unit_test(test_same_member_twice),
+        cmocka_unit_test(test_commits_with_metadata),
+        cmocka_unit_test(test_start_by_time),
+        cmocka_unit_test(test_slow_handler_under_small_limits),
+    };
+    int failed = cmocka_run_group_tests_name("kafka on a real broker", tests, NULL, NULL);
+    fflush(NULL);
+    _exit(failed); /* a client may be destroyed for ever: rule 6 */
+}
