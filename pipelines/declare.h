@@ -64,7 +64,7 @@ const struct declaration *declaration_at(size_t i);
 struct planner {
     struct pipeline_plan *plan;
     struct arena *arena; /* the plan's own */
-    struct yaml *yaml;
+    struct document *document;
     struct problems *problems;
     struct weir_plan *columns;
 };

@@ -103,7 +103,7 @@ static bool function_find(struct planner *planner, const struct weir_node *node,
             *ret_function = (enum measure_function)i;
             return true;
         }
-    struct weir_mark mark = yaml_locate(planner->yaml, node, m->name_begin);
+    struct weir_mark mark = document_locate(planner->document, node, m->name_begin);
     struct text known = TEXT_INIT;
     known_functions(&known);
     char *unknown = mem_strndup(name, m->name_length);
@@ -126,7 +126,7 @@ static bool argument_plan(struct planner *planner, const struct weir_node *node,
                           const struct measure_text *m, uint32_t where,
                           struct measure_plan *measure)
 {
-    struct weir_mark mark = yaml_locate(planner->yaml, node, m->argument_begin);
+    struct weir_mark mark = document_locate(planner->document, node, m->argument_begin);
     const char *name = functions[measure->function];
     if (m->comma) {
         problem_error(planner->problems, mark, "`%s` has one argument", name);
@@ -137,14 +137,14 @@ static bool argument_plan(struct planner *planner, const struct weir_node *node,
         return false;
     }
     const struct weir_node *argument =
-        yaml_slice(planner->yaml, node, m->argument_begin, m->argument_length);
+        document_slice(planner->document, node, m->argument_begin, m->argument_length);
     if (chain_add_expr_where(planner->plan->chain, planner->columns, argument, 0, where,
                              &measure->column, &measure->argument) < 0)
         return false;
     if (measure_result_type(measure->function, measure->argument, &measure->result))
         return true;
     char type[TYPE_TEXT_BYTES];
-    problem_error(planner->problems, yaml_locate(planner->yaml, node, m->name_begin),
+    problem_error(planner->problems, document_locate(planner->document, node, m->name_begin),
                   "`%s` takes %s, and `%s` is of type %s", name, argument_wanted(measure->function),
                   argument->secret ? "${..}" : argument->text, type_text(measure->argument, type));
     return false;

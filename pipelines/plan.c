@@ -9,12 +9,12 @@
 /* What a plan points into. */
 struct plan_owner {
     struct arena arena;
-    struct yaml *yaml;
+    struct document *document;
 };
 
 static struct weir_mark locate(void *context, const struct weir_node *node, size_t position)
 {
-    return yaml_locate(context, node, position);
+    return document_locate(context, node, position);
 }
 
 static void plan_name(struct planner *planner, const struct weir_node *root)
@@ -83,18 +83,18 @@ struct pipeline_plan *pipeline_plan_parse(const char *path, const char *text, si
     struct pipeline_plan *plan = mem_alloc(sizeof *plan);
     struct plan_owner *owner = mem_alloc(sizeof *owner);
     arena_init(&owner->arena, 0);
-    owner->yaml = yaml_parse(path, text, length, problems);
+    owner->document = document_parse(path, text, length, problems);
     plan->owner = owner;
-    plan->path = yaml_path(owner->yaml);
-    plan->root = yaml_root(owner->yaml);
+    plan->path = document_path(owner->document);
+    plan->root = document_root(owner->document);
     plan->event_time_column = SINK_NO_COLUMN;
     plan->sink.event_time_column = SINK_NO_COLUMN;
     struct planner planner = {
-        .plan = plan, .arena = &owner->arena, .yaml = owner->yaml, .problems = problems};
+        .plan = plan, .arena = &owner->arena, .document = owner->document, .problems = problems};
 
     if (plan->root) {
         planner.columns = plan_new(problems);
-        plan_set_locate(planner.columns, locate, owner->yaml);
+        plan_set_locate(planner.columns, locate, owner->document);
         declare_check(&planner, plan->root, &declare_file, "a pipeline file");
         if (plan->root->kind == WEIR_NODE_MAP)
             plan_parts(&planner, plan->root);
@@ -132,7 +132,7 @@ void pipeline_plan_free(struct pipeline_plan *plan)
         return;
     struct plan_owner *owner = plan->owner;
     chain_free(plan->chain);
-    yaml_free(owner->yaml);
+    document_free(owner->document);
     arena_done(&owner->arena);
     free(owner);
     free(plan);

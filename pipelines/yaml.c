@@ -26,7 +26,7 @@ struct level {
 };
 
 struct reader {
-    struct yaml *yaml;
+    struct document *document;
     struct level levels[YAML_DEPTH_MAX + 1]; /* [0] holds the root */
     uint32_t depth;
     struct anchor *anchors;
@@ -37,23 +37,23 @@ struct reader {
     bool stop;
 };
 
-void *yaml_alloc(struct yaml *yaml, size_t bytes)
+void *document_alloc(struct document *document, size_t bytes)
 {
-    void *memory = arena_alloc(&yaml->arena, bytes ? bytes : 1);
+    void *memory = arena_alloc(&document->arena, bytes ? bytes : 1);
     CHECK(memory);
     return memset(memory, 0, bytes);
 }
 
-static char *copy_text(struct yaml *yaml, const void *data, size_t length)
+static char *copy_text(struct document *document, const void *data, size_t length)
 {
-    char *text = yaml_alloc(yaml, length + 1);
+    char *text = document_alloc(document, length + 1);
     memcpy(text, data, length);
     return text;
 }
 
 static void stop(struct reader *r, struct weir_mark mark, const char *why)
 {
-    problem_error(r->yaml->problems, mark, "%s", why);
+    problem_error(r->document->problems, mark, "%s", why);
     r->stop = true;
 }
 
@@ -88,7 +88,7 @@ static size_t anchor_begin(struct reader *r, const yaml_char_t *name)
         return 0;
     r->anchors = mem_grow(r->anchors, r->anchor_count + 1, sizeof *r->anchors);
     r->anchors[r->anchor_count] = (struct anchor){
-        .name = copy_text(r->yaml, name, strlen((const char *)name)),
+        .name = copy_text(r->document, name, strlen((const char *)name)),
     };
     return ++r->anchor_count;
 }
@@ -104,8 +104,8 @@ static void anchor_end(struct reader *r, size_t anchor, struct weir_node *node, 
 static void refuse_tag(struct reader *r, const yaml_char_t *tag, struct weir_mark mark)
 {
     if (tag)
-        problem_error(r->yaml->problems, mark, "tags (`%s`) have no meaning here; quote the text",
-                      (const char *)tag);
+        problem_error(r->document->problems, mark,
+                      "tags (`%s`) have no meaning here; quote the text", (const char *)tag);
 }
 
 static bool means_null(const char *text)
@@ -114,10 +114,10 @@ static bool means_null(const char *text)
            !strcmp(text, "NULL");
 }
 
-static struct yaml_scalar *scalar_new(struct yaml *yaml, const char *text, size_t length,
-                                      uint8_t style, size_t begin, size_t end)
+static struct document_scalar *scalar_new(struct document *document, const char *text,
+                                          size_t length, uint8_t style, size_t begin, size_t end)
 {
-    struct yaml_scalar *s = yaml_alloc(yaml, sizeof *s);
+    struct document_scalar *s = document_alloc(document, sizeof *s);
     s->node.kind = WEIR_NODE_SCALAR;
     s->node.quoted = style != YAML_PLAIN_SCALAR_STYLE;
     s->node.text = text;
@@ -188,36 +188,36 @@ static size_t unmask(char *text, size_t length)
 
 static void read_scalar(struct reader *r, const yaml_event_t *event)
 {
-    struct yaml *yaml = r->yaml;
-    struct weir_mark mark = yaml_mark(yaml, event->start_mark);
+    struct document *document = r->document;
+    struct weir_mark mark = document_mark(document, event->start_mark);
     if (!count_node(r, mark))
         return;
-    char *value = copy_text(yaml, event->data.scalar.value, event->data.scalar.length);
+    char *value = copy_text(document, event->data.scalar.value, event->data.scalar.length);
     size_t length = event->data.scalar.length;
     if (r->masked)
         length = unmask(value, length);
-    struct yaml_scalar *s =
-        scalar_new(yaml, value, length, (uint8_t)event->data.scalar.style,
-                   yaml_offset(yaml, event->start_mark), yaml_offset(yaml, event->end_mark));
+    struct document_scalar *s = scalar_new(
+        document, value, length, (uint8_t)event->data.scalar.style,
+        document_offset(document, event->start_mark), document_offset(document, event->end_mark));
     s->node.mark = mark;
     s->key = at_key(r);
     refuse_tag(r, event->data.scalar.tag, mark);
     if (memchr(value, 0, length))
-        problem_error(yaml->problems, mark, "a text cannot hold a NUL character");
+        problem_error(document->problems, mark, "a text cannot hold a NUL character");
     else if (s->key && !s->node.quoted && !strcmp(value, "<<"))
-        problem_error(yaml->problems, mark,
+        problem_error(document->problems, mark,
                       "merge keys (`<<`) have no meaning here; write the keys out");
     else if (!s->key && !s->node.quoted && means_null(value))
         s->node.kind = WEIR_NODE_NULL;
     else
-        yaml_expand(yaml, s);
+        document_expand(document, s);
     anchor_end(r, anchor_begin(r, event->data.scalar.anchor), &s->node, 1);
     push(r, &s->node, 1);
 }
 
 static void read_alias(struct reader *r, const yaml_event_t *event)
 {
-    struct weir_mark mark = yaml_mark(r->yaml, event->start_mark);
+    struct weir_mark mark = document_mark(r->document, event->start_mark);
     const char *name = (const char *)event->data.alias.anchor;
     const struct anchor *anchor = NULL;
     for (size_t i = r->anchor_count; i > 0 && !anchor; i--)
@@ -227,11 +227,12 @@ static void read_alias(struct reader *r, const yaml_event_t *event)
         return;
     struct weir_node *node = anchor ? anchor->node : NULL;
     if (!node) {
-        problem_error(r->yaml->problems, mark,
+        problem_error(r->document->problems, mark,
                       anchor ? "the alias `*%s` stands inside what it names"
                              : "there is no anchor `&%s` above; quote a text that begins with `*`",
                       name);
-        node = &scalar_new(r->yaml, name, strlen(name), YAML_PLAIN_SCALAR_STYLE, 0, 0)->node;
+        const char *text = copy_text(r->document, name, strlen(name));
+        node = &scalar_new(r->document, text, strlen(text), YAML_PLAIN_SCALAR_STYLE, 0, 0)->node;
         node->mark = mark;
         push(r, node, 1);
         return;
@@ -248,7 +249,7 @@ static void read_alias(struct reader *r, const yaml_event_t *event)
 
 static void open_level(struct reader *r, const yaml_event_t *event, bool map)
 {
-    struct weir_mark mark = yaml_mark(r->yaml, event->start_mark);
+    struct weir_mark mark = document_mark(r->document, event->start_mark);
     const yaml_char_t *name =
         map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
     refuse_tag(r, map ? event->data.mapping_start.tag : event->data.sequence_start.tag, mark);
@@ -314,21 +315,21 @@ static uint32_t torn_entries(const struct level *level, uint32_t i)
 static void mend_torn(struct reader *r, struct level *level)
 {
     uint32_t width = level->map ? 2 : 1;
-    struct yaml *yaml = r->yaml;
+    struct document *document = r->document;
     for (uint32_t i = 0; i * width < level->count; i++) {
         uint32_t pieces = torn_entries(level, i);
         if (!pieces)
             continue;
         struct weir_node **place = level->items + i * width + width - 1;
-        const struct yaml_scalar *first = (const struct yaml_scalar *)*place;
-        const struct yaml_scalar *last =
-            (const struct yaml_scalar *)level->items[(i + pieces) * width];
+        const struct document_scalar *first = (const struct document_scalar *)*place;
+        const struct document_scalar *last =
+            (const struct document_scalar *)level->items[(i + pieces) * width];
         size_t length = last->end - first->begin;
-        const char *text = copy_text(yaml, yaml->text + first->begin, length);
-        struct yaml_scalar *whole =
-            scalar_new(yaml, text, length, YAML_PLAIN_SCALAR_STYLE, first->begin, last->end);
+        const char *text = copy_text(document, document->text + first->begin, length);
+        struct document_scalar *whole =
+            scalar_new(document, text, length, YAML_PLAIN_SCALAR_STYLE, first->begin, last->end);
         whole->node.mark = first->node.mark;
-        problem_error(yaml->problems, whole->node.mark,
+        problem_error(document->problems, whole->node.mark,
                       "a comma inside %s cuts this expression in two: quote it: \"%s\"",
                       level->map ? "{..}" : "[..]", text);
         *place = &whole->node;
@@ -360,7 +361,7 @@ static void refuse_duplicates(struct reader *r, const struct weir_node *const *k
     qsort(sorted, count, sizeof *sorted, by_text);
     for (uint32_t i = 1; i < count; i++)
         if (!strcmp(sorted[i - 1]->text, sorted[i]->text))
-            problem_error(r->yaml->problems, sorted[i]->mark,
+            problem_error(r->document->problems, sorted[i]->mark,
                           "the key `%s` stands twice; the first one is in line %u", sorted[i]->text,
                           sorted[i - 1]->mark.line);
     free(sorted);
@@ -369,10 +370,10 @@ static void refuse_duplicates(struct reader *r, const struct weir_node *const *k
 /* Keys are texts; what is not is reported and left out. */
 static void close_map(struct reader *r, struct level *level, struct weir_node *node)
 {
-    struct yaml *yaml = r->yaml;
+    struct document *document = r->document;
     uint32_t count = level->count / 2;
-    const struct weir_node **keys = yaml_alloc(yaml, count * sizeof *keys);
-    const struct weir_node **values = yaml_alloc(yaml, count * sizeof *values);
+    const struct weir_node **keys = document_alloc(document, count * sizeof *keys);
+    const struct weir_node **values = document_alloc(document, count * sizeof *values);
     uint32_t n = 0;
     for (uint32_t i = 0; i < count; i++) {
         struct weir_node *key = level->items[2 * i];
@@ -380,7 +381,7 @@ static void close_map(struct reader *r, struct level *level, struct weir_node *n
             keys[n] = key;
             values[n++] = level->items[2 * i + 1];
         } else {
-            problem_error(yaml->problems, key->mark, "a key must be a text");
+            problem_error(document->problems, key->mark, "a key must be a text");
         }
     }
     refuse_duplicates(r, keys, n);
@@ -391,9 +392,9 @@ static void close_map(struct reader *r, struct level *level, struct weir_node *n
 
 static void close_level(struct reader *r)
 {
-    struct yaml *yaml = r->yaml;
+    struct document *document = r->document;
     struct level *level = r->levels + r->depth;
-    struct weir_node *node = yaml_alloc(yaml, sizeof *node);
+    struct weir_node *node = document_alloc(document, sizeof *node);
     node->kind = level->map ? WEIR_NODE_MAP : WEIR_NODE_LIST;
     node->mark = level->mark;
     node->text = "";
@@ -402,7 +403,7 @@ static void close_level(struct reader *r)
     if (level->map) {
         close_map(r, level, node);
     } else {
-        const struct weir_node **values = yaml_alloc(yaml, level->count * sizeof *values);
+        const struct weir_node **values = document_alloc(document, level->count * sizeof *values);
         if (level->count)
             memcpy(values, level->items, level->count * sizeof *values);
         node->values = values;
@@ -437,7 +438,7 @@ static void read_event(struct reader *r, const yaml_event_t *event)
         break;
     case YAML_DOCUMENT_START_EVENT:
         if (r->levels[0].count)
-            stop(r, yaml_mark(r->yaml, event->start_mark),
+            stop(r, document_mark(r->document, event->start_mark),
                  "a second document begins here; a pipeline file has one");
         break;
     default:
@@ -451,7 +452,7 @@ static bool read_all(struct reader *r, yaml_parser_t *parser)
     while (!r->stop) {
         yaml_event_t event;
         if (!yaml_parser_parse(parser, &event)) {
-            yaml_report_syntax(r->yaml, parser);
+            document_report_syntax(r->document, parser);
             return false;
         }
         bool end = event.type == YAML_STREAM_END_EVENT;
@@ -463,34 +464,39 @@ static bool read_all(struct reader *r, yaml_parser_t *parser)
     return false;
 }
 
-struct yaml *yaml_parse(const char *path, const char *text, size_t length,
-                        struct problems *problems)
+struct document *document_parse(const char *path, const char *text, size_t length,
+                                struct problems *problems)
 {
-    struct yaml *yaml = mem_alloc(sizeof *yaml);
-    arena_init(&yaml->arena, 0);
-    yaml->problems = problems;
-    yaml->path = copy_text(yaml, path, strlen(path));
-    struct weir_mark nowhere = {yaml->path, 0, 0};
+    struct document *document = mem_alloc(sizeof *document);
+    arena_init(&document->arena, 0);
+    document->problems = problems;
+    document->path = copy_text(document, path, strlen(path));
+    struct weir_mark nowhere = {document->path, 0, 0};
     if (length > YAML_FILE_BYTES_MAX) {
         problem_error(problems, nowhere, "the file is larger than %zu bytes", YAML_FILE_BYTES_MAX);
-        return yaml;
+        return document;
     }
-    yaml->text = copy_text(yaml, text, length);
-    yaml->length = length;
-    yaml_lines(yaml);
+    if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark */
+        text += 3;
+        length -= 3;
+    }
+    document->text = copy_text(document, text, length);
+    document->length = length;
+    document_lines(document);
 
     yaml_parser_t parser;
     CHECK(yaml_parser_initialize(&parser));
     struct reader *r = mem_alloc(sizeof *r);
-    r->yaml = yaml;
-    r->masked = !masks_collide(yaml->text, length);
+    r->document = document;
+    r->masked = !masks_collide(document->text, length);
     struct text masked = TEXT_INIT;
-    mask_variables(yaml->text, length, &masked);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)masked.data, masked.length);
+    mask_variables(document->text, length, &masked);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)(masked.data ? masked.data : ""),
+                                 masked.length);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     if (read_all(r, &parser)) {
         if (r->levels[0].count)
-            yaml->root = r->levels[0].items[0];
+            document->root = r->levels[0].items[0];
         else
             problem_error(problems, nowhere,
                           "the file is empty; `weir new pipeline NAME` writes a "
@@ -502,24 +508,24 @@ struct yaml *yaml_parse(const char *path, const char *text, size_t length,
     free(r);
     text_done(&masked);
     yaml_parser_delete(&parser);
-    return yaml;
+    return document;
 }
 
-void yaml_free(struct yaml *yaml)
+void document_free(struct document *document)
 {
-    if (!yaml)
+    if (!document)
         return;
-    free(yaml->lines);
-    arena_done(&yaml->arena);
-    free(yaml);
+    free(document->lines);
+    arena_done(&document->arena);
+    free(document);
 }
 
-const struct weir_node *yaml_root(const struct yaml *yaml)
+const struct weir_node *document_root(const struct document *document)
 {
-    return yaml->root;
+    return document->root;
 }
 
-const char *yaml_path(const struct yaml *yaml)
+const char *document_path(const struct document *document)
 {
-    return yaml->path;
+    return document->path;
 }

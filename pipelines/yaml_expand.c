@@ -9,29 +9,31 @@
 #include "pipelines/yaml_private.h"
 
 /* Where text begins to be wrong, before the scalar has its final text. */
-static struct weir_mark place(const struct yaml *yaml, const struct yaml_scalar *s, size_t raw_at)
+static struct weir_mark place(const struct document *document, const struct document_scalar *s,
+                              size_t raw_at)
 {
-    struct yaml_scalar plain = *s;
+    struct document_scalar plain = *s;
     plain.variable_count = 0;
     plain.raw = NULL;
-    return yaml_locate(yaml, &plain.node, raw_at);
+    return document_locate(document, &plain.node, raw_at);
 }
 
 /* ${file:PATH}: the file's text without the line breaks at its end. */
-static bool from_file(struct yaml *yaml, struct weir_mark mark, const char *path, struct text *out)
+static bool from_file(struct document *document, struct weir_mark mark, const char *path,
+                      struct text *out)
 {
-    const char *slash = strrchr(yaml->path, '/');
+    const char *slash = strrchr(document->path, '/');
     char *full = path[0] == '/' || !slash
                      ? mem_strdup(path)
-                     : mem_printf("%.*s/%s", (int)(slash - yaml->path), yaml->path, path);
+                     : mem_printf("%.*s/%s", (int)(slash - document->path), document->path, path);
     struct text text = TEXT_INIT;
     struct weir_error error = {0};
     int status = file_read(full, YAML_VARIABLE_BYTES_MAX, &text, &error);
     if (status < 0) {
-        problem_error(yaml->problems, mark, "${file:}: %s", error.text);
+        problem_error(document->problems, mark, "${file:}: %s", error.text);
     } else if (text.length &&
                (memchr(text.data, 0, text.length) || !utf8_valid(text.data, text.length))) {
-        problem_error(yaml->problems, mark, "${file:%s}: the file is not UTF-8 text", path);
+        problem_error(document->problems, mark, "${file:%s}: the file is not UTF-8 text", path);
         status = WEIR_E_INVALID;
     } else if (text.length) {
         size_t length = text.length;
@@ -51,12 +53,12 @@ static bool name_valid(const char *name)
 }
 
 /* What stands between ${ and }. False: reported. */
-static bool variable(struct yaml *yaml, struct yaml_scalar *s, struct weir_mark mark, char *inside,
-                     struct text *out)
+static bool variable(struct document *document, struct document_scalar *s, struct weir_mark mark,
+                     char *inside, struct text *out)
 {
     if (text_starts(inside, "file:")) {
         s->node.secret = 1;
-        return from_file(yaml, mark, inside + 5, out);
+        return from_file(document, mark, inside + 5, out);
     }
     char *fallback = strstr(inside, ":-");
     if (fallback) {
@@ -64,7 +66,7 @@ static bool variable(struct yaml *yaml, struct yaml_scalar *s, struct weir_mark 
         fallback += 2;
     }
     if (!name_valid(inside)) {
-        problem_error(yaml->problems, mark,
+        problem_error(document->problems, mark,
                       "`${%s}` is not a variable; there are ${NAME}, ${NAME:-default} and "
                       "${file:/path}, and $${ stands for ${ itself",
                       inside);
@@ -74,7 +76,7 @@ static bool variable(struct yaml *yaml, struct yaml_scalar *s, struct weir_mark 
     if (value && *value) {
         s->node.secret = 1;
         if (strlen(value) > YAML_VARIABLE_BYTES_MAX || !utf8_valid(value, strlen(value))) {
-            problem_error(yaml->problems, mark,
+            problem_error(document->problems, mark,
                           "the environment variable %s is too large or not UTF-8", inside);
             return false;
         }
@@ -85,23 +87,23 @@ static bool variable(struct yaml *yaml, struct yaml_scalar *s, struct weir_mark 
         text_add(out, fallback);
         return true;
     }
-    problem_error(yaml->problems, mark,
+    problem_error(document->problems, mark,
                   "the environment variable %s is not set%s; set it, or write ${%s:-default}",
                   inside, value ? " to anything" : "", inside);
     return false;
 }
 
-void yaml_expand(struct yaml *yaml, struct yaml_scalar *s)
+void document_expand(struct document *document, struct document_scalar *s)
 {
     const char *raw = s->node.text;
     if (!strstr(raw, "${"))
         return;
     if (s->key) {
-        problem_error(yaml->problems, s->node.mark, "variables are not replaced in keys");
+        problem_error(document->problems, s->node.mark, "variables are not replaced in keys");
         return;
     }
     struct text out = TEXT_INIT;
-    struct yaml_variable *variables = NULL;
+    struct document_variable *variables = NULL;
     size_t count = 0;
     size_t at = 0;
     for (const char *next; (next = strstr(raw + at, "${")) != NULL;) {
@@ -110,7 +112,7 @@ void yaml_expand(struct yaml *yaml, struct yaml_scalar *s)
         const char *close = escaped ? next + 1 : strchr(next, '}');
         text_add_bytes(&out, raw + at, open - at - escaped);
         if (!close) {
-            problem_error(yaml->problems, place(yaml, s, open), "`${` without its `}`");
+            problem_error(document->problems, place(document, s, open), "`${` without its `}`");
             text_add(&out, next);
             at = s->node.text_length;
             break;
@@ -121,23 +123,24 @@ void yaml_expand(struct yaml *yaml, struct yaml_scalar *s)
             text_add(&out, "${");
         } else {
             char *inside = mem_strndup(next + 2, (size_t)(close - next) - 2);
-            variable(yaml, s, place(yaml, s, open), inside, &out);
+            variable(document, s, place(document, s, open), inside, &out);
             free(inside);
         }
         at = (size_t)(close - raw) + 1;
         variables = mem_grow(variables, count + 1, sizeof *variables);
-        variables[count++] = (struct yaml_variable){added, out.length - added, begin, at - begin};
+        variables[count++] =
+            (struct document_variable){added, out.length - added, begin, at - begin};
     }
     text_add(&out, raw + at);
 
     s->raw = raw;
     s->raw_length = s->node.text_length;
-    struct yaml_variable *kept = yaml_alloc(yaml, count * sizeof *kept + 1);
+    struct document_variable *kept = document_alloc(document, count * sizeof *kept + 1);
     if (count)
         memcpy(kept, variables, count * sizeof *kept);
     s->variables = kept;
     s->variable_count = count;
-    char *text = yaml_alloc(yaml, out.length + 1);
+    char *text = document_alloc(document, out.length + 1);
     memcpy(text, out.data, out.length);
     s->node.text = text;
     s->node.text_length = out.length;

@@ -19,22 +19,22 @@ static size_t break_bytes(const char *at, const char *end)
     return 0;
 }
 
-void yaml_lines(struct yaml *yaml)
+void document_lines(struct document *document)
 {
-    const char *end = yaml->text + yaml->length;
+    const char *end = document->text + document->length;
     uint32_t capacity = 64;
-    yaml->lines = mem_array(capacity, sizeof *yaml->lines);
-    yaml->line_count = 1;
-    for (const char *at = yaml->text; at < end;) {
+    document->lines = mem_array(capacity, sizeof *document->lines);
+    document->line_count = 1;
+    for (const char *at = document->text; at < end;) {
         size_t bytes = break_bytes(at, end);
         at += bytes ? bytes : 1;
         if (!bytes)
             continue;
-        if (yaml->line_count == capacity) {
+        if (document->line_count == capacity) {
             capacity *= 2;
-            yaml->lines = mem_grow(yaml->lines, capacity, sizeof *yaml->lines);
+            document->lines = mem_grow(document->lines, capacity, sizeof *document->lines);
         }
-        yaml->lines[yaml->line_count++] = (size_t)(at - yaml->text);
+        document->lines[document->line_count++] = (size_t)(at - document->text);
     }
 }
 
@@ -43,41 +43,39 @@ static bool is_continuation(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-size_t yaml_offset(const struct yaml *yaml, yaml_mark_t mark)
+size_t document_offset(const struct document *document, yaml_mark_t mark)
 {
-    if (mark.line >= yaml->line_count)
-        return yaml->length;
-    size_t at = yaml->lines[mark.line];
-    if (at == 0 && yaml->length >= 3 && !memcmp(yaml->text, "\xef\xbb\xbf", 3))
-        at = 3; /* a byte order mark is not counted */
-    for (size_t n = mark.column; n > 0 && at < yaml->length; n--) {
+    if (mark.line >= document->line_count)
+        return document->length;
+    size_t at = document->lines[mark.line];
+    for (size_t n = mark.column; n > 0 && at < document->length; n--) {
         at++;
-        while (at < yaml->length && is_continuation(yaml->text[at]))
+        while (at < document->length && is_continuation(document->text[at]))
             at++;
     }
     return at;
 }
 
-struct weir_mark yaml_mark(const struct yaml *yaml, yaml_mark_t mark)
+struct weir_mark document_mark(const struct document *document, yaml_mark_t mark)
 {
-    return (struct weir_mark){yaml->path, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+    return (struct weir_mark){document->path, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
 }
 
-struct weir_mark yaml_mark_of(const struct yaml *yaml, size_t offset)
+struct weir_mark document_mark_of(const struct document *document, size_t offset)
 {
     uint32_t low = 0;
-    uint32_t high = yaml->line_count;
+    uint32_t high = document->line_count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (yaml->lines[middle] <= offset)
+        if (document->lines[middle] <= offset)
             low = middle;
         else
             high = middle;
     }
     uint32_t column = 1;
-    for (size_t at = yaml->lines[low]; at < offset && at < yaml->length; at++)
-        column += !is_continuation(yaml->text[at]);
-    return (struct weir_mark){yaml->path, low + 1, column};
+    for (size_t at = document->lines[low]; at < offset && at < document->length; at++)
+        column += !is_continuation(document->text[at]);
+    return (struct weir_mark){document->path, low + 1, column};
 }
 
 /*
@@ -118,10 +116,11 @@ static size_t escape_bytes(const char *at, const char *end, bool *ret_blank)
 }
 
 /* Where the file's character is whose text comes after `count` characters that are not blank. */
-static size_t place_of(const struct yaml *yaml, const struct yaml_scalar *s, size_t count)
+static size_t place_of(const struct document *document, const struct document_scalar *s,
+                       size_t count)
 {
-    const char *at = yaml->text + s->begin;
-    const char *end = yaml->text + s->end;
+    const char *at = document->text + s->begin;
+    const char *end = document->text + s->end;
     bool single = s->style == YAML_SINGLE_QUOTED_SCALAR_STYLE;
     bool twice = s->style == YAML_DOUBLE_QUOTED_SCALAR_STYLE;
     if (single || twice)
@@ -148,20 +147,20 @@ static size_t place_of(const struct yaml *yaml, const struct yaml_scalar *s, siz
             continue;
         }
         if (count == 0)
-            return (size_t)(at - yaml->text);
+            return (size_t)(at - document->text);
         at += bytes;
         behind = at;
     }
-    return (size_t)((behind < end ? behind : end) - yaml->text);
+    return (size_t)((behind < end ? behind : end) - document->text);
 }
 
 /* Through ${..}: a position of the expanded text in what stood there before. */
-static size_t before_variables(const struct yaml_scalar *s, size_t position)
+static size_t before_variables(const struct document_scalar *s, size_t position)
 {
     size_t shift_raw = 0;
     size_t shift = 0;
     for (size_t i = 0; i < s->variable_count; i++) {
-        const struct yaml_variable *v = s->variables + i;
+        const struct document_variable *v = s->variables + i;
         if (position < v->at)
             break;
         if (position < v->at + v->length)
@@ -172,13 +171,14 @@ static size_t before_variables(const struct yaml_scalar *s, size_t position)
     return position - shift + shift_raw;
 }
 
-struct weir_mark yaml_locate(const struct yaml *yaml, const struct weir_node *node, size_t position)
+struct weir_mark document_locate(const struct document *document, const struct weir_node *node,
+                                 size_t position)
 {
     if (node->kind != WEIR_NODE_SCALAR)
         return node->mark;
-    const struct yaml_scalar *s = (const struct yaml_scalar *)node;
+    const struct document_scalar *s = (const struct document_scalar *)node;
     if (s->whole)
-        return yaml_locate(yaml, &s->whole->node, s->slice_at + position);
+        return document_locate(document, &s->whole->node, s->slice_at + position);
     const char *raw = s->raw ? s->raw : s->node.text;
     size_t raw_length = s->raw ? s->raw_length : s->node.text_length;
     size_t raw_position = before_variables(s, position);
@@ -188,31 +188,31 @@ struct weir_mark yaml_locate(const struct yaml *yaml, const struct weir_node *no
     for (size_t i = 0; i < raw_position; i++)
         count += !is_blank(raw[i]) && !is_continuation(raw[i]);
     bool at_end = raw_position == raw_length;
-    size_t place = place_of(yaml, s, count);
+    size_t place = place_of(document, s, count);
     if (at_end || (raw_position && is_blank(raw[raw_position]) && count)) {
         /* Behind the last character, not at the next one. */
-        size_t last = place_of(yaml, s, count ? count - 1 : 0);
+        size_t last = place_of(document, s, count ? count - 1 : 0);
         if (count && last < s->end) {
             place = last + 1;
-            while (place < s->end && is_continuation(yaml->text[place]))
+            while (place < s->end && is_continuation(document->text[place]))
                 place++;
         }
     }
-    return yaml_mark_of(yaml, place);
+    return document_mark_of(document, place);
 }
 
-const struct weir_node *yaml_slice(struct yaml *yaml, const struct weir_node *node, size_t from,
-                                   size_t length)
+const struct weir_node *document_slice(struct document *document, const struct weir_node *node,
+                                       size_t from, size_t length)
 {
     CHECK(node->kind == WEIR_NODE_SCALAR && from + length <= node->text_length);
-    struct yaml_scalar *slice = yaml_alloc(yaml, sizeof *slice);
-    char *text = yaml_alloc(yaml, length + 1);
+    struct document_scalar *slice = document_alloc(document, sizeof *slice);
+    char *text = document_alloc(document, length + 1);
     memcpy(text, node->text + from, length);
     slice->node = *node;
     slice->node.text = text;
     slice->node.text_length = length;
-    slice->node.mark = yaml_locate(yaml, node, from);
-    slice->whole = (const struct yaml_scalar *)node;
+    slice->node.mark = document_locate(document, node, from);
+    slice->whole = (const struct document_scalar *)node;
     slice->slice_at = from;
     return &slice->node;
 }

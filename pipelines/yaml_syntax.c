@@ -41,34 +41,34 @@ static const struct {
 
 /* A parenthesis that is open where {..} or [..] was given up: an expression that a comma has cut.
  */
-static bool torn(const struct yaml *yaml, size_t from, size_t to)
+static bool torn(const struct document *document, size_t from, size_t to)
 {
     int open = 0;
     bool comma = false;
-    for (size_t i = from; i < to && i < yaml->length; i++) {
-        open += yaml->text[i] == '(';
-        open -= yaml->text[i] == ')' && open > 0;
-        comma |= yaml->text[i] == ',' && open > 0;
+    for (size_t i = from; i < to && i < document->length; i++) {
+        open += document->text[i] == '(';
+        open -= document->text[i] == ')' && open > 0;
+        comma |= document->text[i] == ',' && open > 0;
     }
     return comma;
 }
 
-static size_t line_begin(const struct yaml *yaml, size_t at)
+static size_t line_begin(const struct document *document, size_t at)
 {
-    while (at > 0 && yaml->text[at - 1] != '\n')
+    while (at > 0 && document->text[at - 1] != '\n')
         at--;
     return at;
 }
 
 /* Inside {..} or [..]. */
-static const char *flow_advice(const struct yaml *yaml, const yaml_parser_t *parser)
+static const char *flow_advice(const struct document *document, const yaml_parser_t *parser)
 {
-    size_t at = yaml_offset(yaml, parser->problem_mark);
-    size_t from = yaml_offset(yaml, parser->context_mark);
+    size_t at = document_offset(document, parser->problem_mark);
+    size_t from = document_offset(document, parser->context_mark);
     size_t end = at + 1;
-    while (end < yaml->length && yaml->text[end] != '\n')
+    while (end < document->length && document->text[end] != '\n')
         end++;
-    if (torn(yaml, from, end))
+    if (torn(document, from, end))
         return "an expression with a comma or a quote inside {..} or [..] is cut in two by YAML: "
                "quote it";
     return strstr(parser->problem, "']'")
@@ -76,39 +76,39 @@ static const char *flow_advice(const struct yaml *yaml, const yaml_parser_t *par
                : "`,` or `}` is wanted here; quote a text that holds brackets, quotes or commas";
 }
 
-static const char *token_advice(const struct yaml *yaml, size_t at, char buffer[100])
+static const char *token_advice(const struct document *document, size_t at, char buffer[100])
 {
-    if (at < yaml->length && yaml->text[at] == '\t')
+    if (at < document->length && document->text[at] == '\t')
         return "a tab cannot indent; use blanks";
-    snprintf(buffer, 100, "a plain text cannot begin with `%c`; quote it",
-             at < yaml->length ? yaml->text[at] : ' ');
+    snprintf(buffer, 100, "`%c` cannot begin a plain text; put quotes around the whole value",
+             at < document->length ? document->text[at] : ' ');
     return buffer;
 }
 
-void yaml_report_syntax(struct yaml *yaml, const yaml_parser_t *parser)
+void document_report_syntax(struct document *document, const yaml_parser_t *parser)
 {
     const char *problem = parser->problem ? parser->problem : "out of memory";
     const char *context = parser->context ? parser->context : "";
-    struct weir_mark mark = yaml_mark(yaml, parser->problem_mark);
+    struct weir_mark mark = document_mark(document, parser->problem_mark);
     if (parser->error == YAML_READER_ERROR)
-        mark = yaml_mark_of(yaml, parser->problem_offset);
-    size_t at = yaml_offset(yaml, parser->problem_mark);
+        mark = document_mark_of(document, parser->problem_offset);
+    size_t at = document_offset(document, parser->problem_mark);
     char buffer[100];
     const char *advice = NULL;
 
     if (strstr(problem, "cannot start any token")) {
-        advice = token_advice(yaml, at, buffer);
+        advice = token_advice(document, at, buffer);
     } else if (strstr(problem, "did not find expected ','")) {
-        advice = flow_advice(yaml, parser);
+        advice = flow_advice(document, parser);
     } else if (strstr(context, "quoted scalar") && strstr(problem, "end of stream")) {
-        mark = yaml_mark(yaml, parser->context_mark);
+        mark = document_mark(document, parser->context_mark);
         advice = "this quote is never closed";
     } else if (strstr(problem, "could not find expected ':'") &&
-               torn(yaml, line_begin(yaml, at), at)) {
+               torn(document, line_begin(document, at), at)) {
         advice = "an expression with a comma inside {..} is cut in two by YAML: quote it";
     }
     for (size_t i = 0; !advice && i < COUNT_OF(advices); i++)
         if (strstr(problem, advices[i].problem))
             advice = advices[i].advice;
-    problem_error(yaml->problems, mark, "%s", advice ? advice : problem);
+    problem_error(document->problems, mark, "%s", advice ? advice : problem);
 }

@@ -3,7 +3,7 @@
  * yaml_tree.h: a pipeline file's bytes -> a tree of struct weir_node with the place of every node.
  *
  *   yaml.c         libyaml's events -> nodes; duplicate keys, aliases, limits
- *   yaml_expand.c  ${VAR}, ${VAR:-default}, ${file:/path}; $${ stands for ${
+ *   document_expand.c  ${VAR}, ${VAR:-default}, ${file:/path}; $${ stands for ${
  *   yaml_syntax.c  what libyaml says -> what to do about it
  *   yaml_place.c   a byte of a scalar's text -> line and column, through quotes, folds and
  * variables
@@ -26,21 +26,21 @@
 #define YAML_ALIAS_NODES_MAX    10000              /* that aliases add */
 #define YAML_VARIABLE_BYTES_MAX ((size_t)64 << 10) /* of ${file:} */
 
-struct yaml;
+struct document;
 
 /* Always a document; its root is NULL where nothing could be read. Mistakes go to problems. path is
  * copied; it names the file in messages, and relative paths of ${file:} count from its folder. */
-struct yaml *yaml_parse(const char *path, const char *text, size_t length,
-                        struct problems *problems);
-void yaml_free(struct yaml *yaml); /* and every node with it; NULL is allowed */
-const struct weir_node *yaml_root(const struct yaml *yaml);
-const char *yaml_path(const struct yaml *yaml);
+struct document *document_parse(const char *path, const char *text, size_t length,
+                                struct problems *problems);
+void document_free(struct document *document); /* and every node with it; NULL is allowed */
+const struct weir_node *document_root(const struct document *document);
+const char *document_path(const struct document *document);
 
 /* Where byte `position` of a scalar's text stands in the file. node is of the document. */
-struct weir_mark yaml_locate(const struct yaml *yaml, const struct weir_node *node,
-                             size_t position);
+struct weir_mark document_locate(const struct document *document, const struct weir_node *node,
+                                 size_t position);
 /* A node of `length` bytes of a scalar's text, that knows its place: the argument of `sum(..)`. */
-const struct weir_node *yaml_slice(struct yaml *yaml, const struct weir_node *node, size_t from,
-                                   size_t length);
+const struct weir_node *document_slice(struct document *document, const struct weir_node *node,
+                                       size_t from, size_t length);
 
 #endif

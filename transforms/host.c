@@ -44,6 +44,13 @@ static struct weir_column *host_expr_eval(const struct weir_expr *expr, struct w
     return column;
 }
 
+static int host_expr_filter(const struct weir_expr *expr, struct weir_batch *view)
+{
+    int status = expr_filter(expr, view);
+    batch_narrow((struct batch *)view);
+    return status;
+}
+
 static void *host_alloc(struct weir_batch *view, size_t bytes)
 {
     return batch_alloc((struct batch *)view, bytes);
@@ -123,4 +130,5 @@ const struct weir_host host_table = {
     .set_column = host_set_column,
     .reject = host_reject,
     .log = host_log,
+    .expr_filter = host_expr_filter,
 };
