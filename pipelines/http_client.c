@@ -82,9 +82,9 @@ static int exchange(int fd, const char *path, struct text *answer, struct weir_e
 int http_get(const char *url, const char *path, int *ret_status, struct text *body,
              struct weir_error *error)
 {
-    char *host;
-    const char *port;
-    int fd;
+    char *host = NULL;
+    const char *port = NULL;
+    int fd = -1;
     int r = split_url(url, &host, &port, error);
     if (r)
         return r;

@@ -13,7 +13,6 @@
     X(check)                                                                                       \
     X(test)                                                                                        \
     X(explain)                                                                                     \
-    X(infer)                                                                                       \
     X(produce)                                                                                     \
     X(broker)                                                                                      \
     X(demo)                                                                                        \
