@@ -93,6 +93,7 @@ struct exchange {
     bool is_chunked;
     bool expects_continue;
     bool begun;   /* the request's headers were looked at */
+    bool checked; /* .. and its route and parameters */
     bool refused; /* the reply stands; the body is thrown away */
     int64_t discarded_bytes;
     unsigned sent_status; /* 0: nothing was sent */

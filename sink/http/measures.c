@@ -16,7 +16,7 @@ struct counted {
 struct measures {
     struct metric_series *in_flight;
     struct metric_series *rejected[REJECTION_COUNT];
-    struct metric_series **durations; /* by route; the last: none matched */
+    struct metric_series **durations; /* by route, made when it is first asked; the last: none */
     struct counted *counts;           /* in the order in which they came up */
     uint32_t count;
 };
@@ -47,10 +47,6 @@ struct measures *measures_new(void)
     for (uint32_t i = 0; i < REJECTION_COUNT; i++)
         measures->rejected[i] =
             metric_new(M_HTTP_REJECTED, (const char *const[]){rejection_names[i], NULL});
-    for (uint32_t i = 0; i <= http_route_count; i++) {
-        const char *label = i < http_route_count ? http_routes[i].path : "none";
-        measures->durations[i] = metric_new(M_HTTP_DURATION, (const char *const[]){label, NULL});
-    }
     return measures;
 }
 
@@ -99,6 +95,9 @@ void measures_end(struct measures *measures, const struct exchange *exchange, un
 {
     uint32_t route = exchange->route ? (uint32_t)(exchange->route - http_routes) : http_route_count;
     metric_add(measures->in_flight, -1);
+    if (!measures->durations[route])
+        measures->durations[route] =
+            metric_new(M_HTTP_DURATION, (const char *const[]){route_label(exchange->route), NULL});
     metric_observe(measures->durations[route], clock_mono_ns() - exchange->started_ns);
     metric_add(series_of(measures, exchange->route, exchange->method, status), 1);
 }

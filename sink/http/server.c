@@ -379,22 +379,32 @@ static int64_t body_announced(const struct exchange *exchange)
     return bytes;
 }
 
-/* Headers are there, the body is not. A refusal waits until the body is read and thrown away: a
- * client that is still sending would see a closed connection instead of the reason. */
+/* Headers are there, the body is not. The library closes a connection that is answered now, so that
+ * is left to where a client waits for leave to send, or would send too much. */
 static enum MHD_Result request_begin(struct exchange *exchange, const char *method)
 {
     headers_take(exchange, method);
     int64_t bytes = body_announced(exchange);
-    if (bytes == 0 && send_kept(exchange))
-        return exchange_send(exchange);
-    exchange->refused = !request_check(exchange);
     if (bytes == 0)
-        return exchange->refused ? exchange_send(exchange) : request_run(exchange);
+        return MHD_YES;
+    exchange->checked = true;
+    exchange->refused = !request_check(exchange);
     if (!exchange->refused && takes_body(exchange) &&
         bytes > exchange->server->options.body_bytes_max)
         body_refuse(exchange);
     bool at_once = exchange->expects_continue || bytes > BODY_DISCARDED_BYTES_MAX;
     return exchange->refused && at_once ? exchange_send(exchange) : MHD_YES;
+}
+
+/* All of it is there. */
+static enum MHD_Result request_end(struct exchange *exchange)
+{
+    if (!exchange->checked) {
+        if (send_kept(exchange))
+            return exchange_send(exchange);
+        exchange->refused = !request_check(exchange);
+    }
+    return exchange->refused ? exchange_send(exchange) : request_run(exchange);
 }
 
 /* A piece of the body. What nobody wants is thrown away, up to a point. */
@@ -430,7 +440,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         return request_begin(exchange, method);
     if (*length > 0)
         return body_take(exchange, data, length);
-    return exchange->refused ? exchange_send(exchange) : request_run(exchange);
+    return request_end(exchange);
 }
 
 /* Targets stay as they were sent: routes.c decodes, so that an escaped slash is not a separator. */
