@@ -116,16 +116,16 @@ def build(*targets):
 
 
 def broker():
-    """A real broker with the full JIT, as long as the bench needs it; returns host:port."""
+    """A real broker with the full JIT, as long as the bench needs it: (host:port, state directory)."""
     port = "19192"
     state = ROOT / "build" / "kafka-bench"
     subprocess.run([ROOT / "dev", "kafka", "start", "--bench", "--port", port, "--dir", state],
                    check=True, stdout=sys.stderr)
-    return f"127.0.0.1:{port}", state, port
+    return f"127.0.0.1:{port}", state
 
 
-def stop_broker(state, port):
-    subprocess.run([ROOT / "dev", "kafka", "stop", "--port", port, "--dir", state], check=False,
+def stop_broker(state):
+    subprocess.run([ROOT / "dev", "kafka", "stop", "--dir", state], check=False,
                    stdout=sys.stderr)
 
 

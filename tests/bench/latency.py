@@ -96,7 +96,7 @@ def run(bench):
     work = pathlib.Path(tempfile.mkdtemp(prefix="weir-latency-"))
     pipeline = work / "latency.yaml"
     pipeline.write_text(PIPELINE)
-    brokers, state, port = _bench.broker()
+    brokers, state = _bench.broker()
     try:
         from confluent_kafka.admin import AdminClient, NewTopic
         admin = AdminClient({"bootstrap.servers": brokers})
@@ -114,7 +114,7 @@ def run(bench):
         measure(bench, daemon, brokers)
         daemon.stop()
     finally:
-        _bench.stop_broker(state, port)
+        _bench.stop_broker(state)
         shutil.rmtree(work, ignore_errors=True)
 
 

@@ -57,7 +57,7 @@ def run(bench):
     _bench.build("tests/bench/ysb_generate", "tests/bench/ysb_floor")
     programs = _bench.BUILD / "tests" / "bench"
     work = pathlib.Path(tempfile.mkdtemp(prefix="weir-ysb-"))
-    brokers, state, port = _bench.broker()
+    brokers, state = _bench.broker()
     try:
         subprocess.run([programs / "ysb_generate", "--brokers", brokers, "--topic", TOPIC,
                         "--events", str(args.events), "--partitions", str(args.partitions),
@@ -65,7 +65,7 @@ def run(bench):
         expected = counts((work / "expect.csv").read_text())
         measure(bench, programs, work, brokers, expected)
     finally:
-        _bench.stop_broker(state, port)
+        _bench.stop_broker(state)
         shutil.rmtree(work, ignore_errors=True)
 
 
