@@ -18,6 +18,7 @@ struct copying {
     const struct aggregate *a;
     struct partials *p;
     struct arena *arena;
+    uint64_t bytes_max;
     bool failed;
     union read_value *keys;
     uint32_t *flags;
@@ -39,7 +40,8 @@ struct group_slot {
 
 static void *take(struct copying *c, size_t bytes)
 {
-    void *memory = c->failed ? NULL : arena_alloc(c->arena, bytes ? bytes : 1);
+    bool room = !c->failed && c->arena->used_bytes + bytes <= c->bytes_max;
+    void *memory = room ? arena_alloc(c->arena, bytes ? bytes : 1) : NULL;
     c->failed |= !memory;
     return memory;
 }
@@ -258,10 +260,9 @@ int partials_copy(struct partition *partition, uint32_t aggregate, int64_t from_
     CHECK(aggregate < partition->plan->aggregate_count);
     if (!memory) {
         memory = mem_alloc(sizeof *memory);
-        arena_init(&memory->arena, bytes_max);
+        arena_init(&memory->arena, 0);
     }
     arena_reset(&memory->arena, COPY_KEEP_BYTES);
-    memory->arena.limit_bytes = bytes_max;
     *partials = (struct partials){.memory = memory};
 
     partition_lock(partition);
@@ -270,7 +271,7 @@ int partials_copy(struct partition *partition, uint32_t aggregate, int64_t from_
     partials->layout = a->layout;
     partials->state_size = a->layout->state_bytes;
     partition_instant(partition, &partials->at);
-    struct copying c = {.a = a, .p = partials, .arena = &memory->arena};
+    struct copying c = {.a = a, .p = partials, .arena = &memory->arena, .bytes_max = bytes_max};
     if (a->mode == AGGREGATE_PANES)
         copy_panes(&c, from_ns, to_ns);
     else

@@ -40,6 +40,7 @@ struct copying {
     const struct set *set;
     struct set_records *r;
     struct arena *arena;
+    uint64_t bytes_max;
     struct found *found;
     uint32_t count;
     uint32_t room;
@@ -47,6 +48,8 @@ struct copying {
 
 static void *take(struct copying *c, size_t bytes)
 {
+    if (c->arena->used_bytes + bytes > c->bytes_max)
+        return NULL;
     return arena_alloc(c->arena, bytes ? bytes : 1);
 }
 
@@ -108,10 +111,9 @@ static void begin(struct partition *partition, uint32_t set, uint64_t bytes_max,
     CHECK(set < partition->plan->set_count);
     if (!memory) {
         memory = mem_alloc(sizeof *memory);
-        arena_init(&memory->arena, bytes_max);
+        arena_init(&memory->arena, 0);
     }
     arena_reset(&memory->arena, COPY_KEEP_BYTES);
-    memory->arena.limit_bytes = bytes_max;
     const struct set *s = &partition->sets[set];
     *records = (struct set_records){
         .plan = s->plan,
@@ -119,7 +121,8 @@ static void begin(struct partition *partition, uint32_t set, uint64_t bytes_max,
         .null_words = (s->record.count + 63) / 64,
         .memory = memory,
     };
-    *ret_copying = (struct copying){.set = s, .r = records, .arena = &memory->arena};
+    *ret_copying =
+        (struct copying){.set = s, .r = records, .arena = &memory->arena, .bytes_max = bytes_max};
 }
 
 static bool find_room(struct copying *c, uint32_t more)
@@ -219,7 +222,7 @@ int set_record_find(struct partition *partition, uint32_t set, const union read_
     unsigned char slots[CELL_BYTES_MAX];
     struct copying c;
 
-    begin(partition, set, 0, records, &c);
+    begin(partition, set, UINT64_MAX, records, &c);
     bool has_long = slots_of_values(&c.set->key, key, c.set->seed, slots);
     struct found found = {.hash = slots_hash(&c.set->key, slots, c.set->seed)};
     partition_lock(partition);
@@ -233,7 +236,7 @@ int set_record_find(struct partition *partition, uint32_t set, const union read_
         room = copy_records(&c);
     }
     partition_unlock(partition);
-    return room ? 0 : no_room(partition, records->plan, 0, records, error);
+    return room ? 0 : no_room(partition, records->plan, UINT64_MAX, records, error);
 }
 
 void set_records_done(struct set_records *records)
