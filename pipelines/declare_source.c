@@ -78,9 +78,12 @@ static void plan_kafka(struct planner *planner, const struct weir_node *node)
     const struct weir_node *on_recreated = node_get(node, "on_recreated");
     int choice;
 
-    plan->kafka.brokers = node_get(node, "brokers")->text;
-    if (!*plan->kafka.brokers)
-        problem_error(planner->problems, node_get(node, "brokers")->mark,
+    const struct weir_node *brokers = node_get(node, "brokers");
+    plan->kafka.pipeline = plan->name;
+    plan->kafka.brokers = brokers->text;
+    plan->kafka.brokers_mark = brokers->mark;
+    if (!*brokers->text)
+        problem_error(planner->problems, brokers->mark,
                       "`brokers` is empty; name one as host:port");
     plan_topics(planner, node_get(node, "topics"));
     plan_start(planner, node_get(node, "start"));
@@ -162,7 +165,7 @@ static void plan_format_csv(struct planner *planner, const struct weir_node *opt
             problem_error(planner->problems, delimiter->mark,
                           "`delimiter` is one character, as in `\";\"`");
         else
-            decode->csv_delimiter = delimiter->text[0];
+            plan->file.csv_delimiter = decode->csv_delimiter = delimiter->text[0];
     }
     if (columns) {
         const char **names = planner_alloc(planner, columns->count * sizeof *names);

@@ -137,7 +137,8 @@ static const struct weir_option set_options[] = {
      "the columns that a record holds besides its key; default: all that are visible"},
     {"version", WEIR_OPTION_EXPR, 0, NULL, NULL,
      "keep the record for which this is greatest: an int, decimal, float or timestamp. Without it "
-     "the later record counts: by event time, then Kafka's timestamp, partition and offset"},
+     "the last record of a partition counts, and of several partitions the one with the greatest "
+     "event time"},
     {"delete_when", WEIR_OPTION_EXPR, 0, NULL, NULL,
      "a record for which this condition holds deletes its key"},
     {"max_records", WEIR_OPTION_INT, 0, "100000000", NULL, "in each partition"},

@@ -219,7 +219,8 @@ static void set(const struct pipeline_plan *plan, const struct set_plan *s, stru
     if (version)
         explain_node(out, version);
     else
-        text_add(out, "event time, then Kafka's timestamp, partition and offset");
+        text_add(out,
+                 "the last record; of several partitions the one with the greatest event time");
     if (delete_when) {
         text_add(out, "\n    deleted     when ");
         explain_node(out, delete_when);
