@@ -82,15 +82,17 @@ static size_t label_count(enum metric metric)
 static uint64_t labels_hash(const char *const *values, size_t count)
 {
     uint64_t hash = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        CHECK(values[i] != NULL);
         hash = hash_bytes(values[i], strlen(values[i]) + 1, hash);
+    }
     return hash;
 }
 
 static bool labels_equal(const struct metric_series *series, const char *const *values)
 {
     for (size_t i = 0; i < series->label_count; i++)
-        if (strcmp(series->label_values[i], values[i]) != 0)
+        if (!values[i] || strcmp(series->label_values[i], values[i]) != 0)
             return false;
     return true;
 }
@@ -122,10 +124,8 @@ struct metric_series *metric_new(enum metric metric, const char *const *label_va
     const char *const *values = label_values ? label_values : no_labels;
     size_t count = label_count(metric);
     CHECK(count <= METRIC_LABELS_MAX);
-    for (size_t i = 0; i < count; i++)
-        CHECK(values[i] != NULL);
-    CHECK(values[count] == NULL);
     uint64_t hash = labels_hash(values, count);
+    CHECK(values[count] == NULL);
 
     pthread_mutex_lock(&lock);
     struct metric_series **at = &series_of[metric];

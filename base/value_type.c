@@ -19,9 +19,9 @@ static const char *kind_name(const void *context, size_t i)
 
 static uint8_t kind_of(const char *name, size_t length)
 {
-    for (uint8_t kind = WEIR_BOOL; kind < COUNT_OF(kind_names); kind++)
+    for (size_t kind = WEIR_BOOL; kind < COUNT_OF(kind_names); kind++)
         if (strlen(kind_names[kind]) == length && memcmp(kind_names[kind], name, length) == 0)
-            return kind;
+            return (uint8_t)kind;
     return 0;
 }
 

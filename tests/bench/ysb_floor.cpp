@@ -423,6 +423,7 @@ int main(int argc, char **argv)
     uint64_t records = assign(client, config, workers);
     std::atomic<bool> stop{records == 0};
     std::vector<std::thread> threads;
+    threads.reserve(workers.size());
     for (auto &w : workers)
         threads.emplace_back([&stop, self = w.get()] { self->run(stop); });
 

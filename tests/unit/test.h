@@ -34,7 +34,8 @@ static inline uint64_t random_u64(struct test_random *random)
 
 static inline uint64_t random_below(struct test_random *random, uint64_t limit)
 {
-    return random_u64(random) % limit;
+    uint64_t drawn = random_u64(random);
+    return limit ? drawn % limit : 0;
 }
 
 /* Any size, small ones as often as large ones: where the edge cases are. */

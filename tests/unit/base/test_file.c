@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <dirent.h>
+#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,12 +17,14 @@ static int begin(void **state)
     return mkdtemp(folder) ? 0 : -1;
 }
 
+static int remove_entry(const char *path, const struct stat *found, int kind, struct FTW *place)
+{
+    return remove(path);
+}
+
 static int end(void **state)
 {
-    char *command = mem_printf("rm -rf '%s'", folder);
-    int status = system(command);
-    free(command);
-    return status;
+    return nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static int entries(const char *path)

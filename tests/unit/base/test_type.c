@@ -65,8 +65,8 @@ static void what_is_no_type_is_told(void **state)
 
 static void kinds_that_are_views(void **state)
 {
-    for (uint8_t kind = WEIR_BOOL; kind <= WEIR_JSON; kind++)
-        assert_int_equal(type_is_str((struct weir_type){.kind = kind}),
+    for (unsigned kind = WEIR_BOOL; kind <= WEIR_JSON; kind++)
+        assert_int_equal(type_is_str((struct weir_type){.kind = (uint8_t)kind}),
                          kind == WEIR_STRING || kind == WEIR_BYTES || kind >= WEIR_ARRAY);
 }
 
