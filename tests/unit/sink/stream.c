@@ -138,7 +138,7 @@ static void set_value(struct batch *batch, struct weir_column *column, uint32_t 
     if (value->null) {
         if (!column->valid) {
             column->valid = batch_bitmap_new(batch);
-            memset(column->valid, 0xff, WEIR_BATCH_ROWS_MAX / 8);
+            memset(column->valid, 0xff, (batch->view.rows + 63) / 64 * 8);
         }
         column->valid[row >> 6] &= ~(1ULL << (row & 63));
         return;
