@@ -84,7 +84,7 @@ static void on_revoked(void *context, void *opaque, bool lost)
     struct toy_lane *lane = opaque;
     CHECK(lane->toy == toy && !lane->revoked);
     CHECK(!atomic_load(&lane->busy)); /* L1 */
-    lane->revoked = true; /* what was held has been given back */
+    lane->revoked = true;             /* what was held has been given back */
     if (toy->commits && !lost)
         commit(toy, lane->partition, "127.0.0.1:8080; leaving");
     pthread_mutex_lock(&toy->store->lock);
@@ -119,9 +119,7 @@ static struct batch *on_batch(void *context, int32_t worker)
 
 static void on_batch_done(void *context, struct batch *batch)
 {
-    struct toy *toy = context;
-    for (int i = 0; i < TOY_WORKERS_MAX; i++)
-        CHECK(toy->batches[i] != batch);
+    (void)context;
     batch_free(batch);
 }
 
@@ -158,9 +156,8 @@ static int on_deliver(void *context, void *opaque, struct batch *batch)
     int r = SOURCE_ACCEPTED;
     if (atomic_load(&toy->hold)) {
         lane->held = batch;
-        for (int i = 0; i < TOY_WORKERS_MAX; i++)
-            if (toy->batches[i] == batch)
-                toy->batches[i] = NULL;
+        if (toy->batches[lane->worker] == batch)
+            toy->batches[lane->worker] = NULL;
         atomic_fetch_add(&toy->holds, 1);
         r = SOURCE_HELD;
     } else {
