@@ -52,27 +52,61 @@ static void report_later(struct planner *planner, const struct weir_node *key,
     text_done(&known);
 }
 
-bool declare_check(struct planner *planner, const struct weir_node *node,
-                   const struct declaration *declaration, const char *what)
+/* Is the value of its option's kind? Asked without telling. */
+static bool kind_fits(const struct weir_node *map, uint32_t i, const struct weir_option *option)
 {
-    if (node->kind != WEIR_NODE_MAP)
-        return node_check_options(node, declaration->options, what, planner->problems);
-    struct weir_node known = *node;
-    const struct weir_node **keys = planner_alloc(planner, node->count * sizeof *keys);
-    const struct weir_node **values = planner_alloc(planner, node->count * sizeof *values);
-    known.count = 0;
+    struct weir_option one[2] = {*option, {NULL, 0, 0, NULL, NULL, NULL}};
+    struct weir_node pair = *map;
+    pair.count = 1;
+    pair.keys = map->keys + i;
+    pair.values = map->values + i;
+    struct problems untold = {0};
+    bool fits = node_check_options(&pair, one, "", &untold);
+    problems_done(&untold);
+    return fits;
+}
+
+static const struct weir_option *option_of(const struct declaration *declaration, const char *name)
+{
+    for (const struct weir_option *o = declaration->options; o->name; o++)
+        if (!strcmp(o->name, name))
+            return o;
+    return NULL;
+}
+
+const struct weir_node *declare_read(struct planner *planner, const struct weir_node *node,
+                                     const struct declaration *declaration, const char *what)
+{
+    if (node->kind != WEIR_NODE_MAP) {
+        node_check_options(node, declaration->options, what, planner->problems);
+        return NULL;
+    }
+    struct weir_node now = *node; /* without what a later version has */
+    struct weir_node *right = planner_alloc(planner, sizeof *right);
+    const struct weir_node **keys = planner_alloc(planner, 2 * node->count * sizeof *keys);
+    const struct weir_node **values = planner_alloc(planner, 2 * node->count * sizeof *values);
+    *right = *node;
+    now.count = right->count = 0;
+    now.keys = keys;
+    now.values = values;
+    right->keys = keys + node->count;
+    right->values = values + node->count;
     for (uint32_t i = 0; i < node->count; i++) {
-        if (word_of(declaration->later, node->keys[i]->text)) {
-            report_later(planner, node->keys[i], declaration, what);
+        const struct weir_node *key = node->keys[i];
+        const struct weir_option *option = option_of(declaration, key->text);
+        if (word_of(declaration->later, key->text)) {
+            report_later(planner, key, declaration, what);
             continue;
         }
-        keys[known.count] = node->keys[i];
-        values[known.count++] = node->values[i];
+        keys[now.count] = key;
+        values[now.count++] = node->values[i];
+        if (option && kind_fits(node, i, option)) {
+            keys[node->count + right->count] = key;
+            values[node->count + right->count++] = node->values[i];
+        }
     }
-    known.keys = keys;
-    known.values = values;
-    return node_check_options(&known, declaration->options, what, planner->problems) &&
-           known.count == node->count;
+    node_check_options(&now, declaration->options, what, planner->problems);
+    return right;
 }
 
 bool declare_name(struct planner *planner, const struct weir_node *name, const char *what)

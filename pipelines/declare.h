@@ -74,10 +74,12 @@ const char *planner_text(struct planner *planner, const char *text);
 const char *planner_printf(struct planner *planner, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Keys, kinds and required keys of a part, by its table. what names it in messages. False:
- * reported, and the part is to be left alone. A key of a later version is told as such. */
-bool declare_check(struct planner *planner, const struct weir_node *node,
-                   const struct declaration *declaration, const char *what);
+/* Checks keys, kinds and required keys of a part by its table; what names it in messages. Returns
+ * the part with only those keys that are right, so that they are still checked against the rest of
+ * the file; required ones may be absent. NULL: reported, there is nothing to go by. A key of a
+ * later version is told as such. */
+const struct weir_node *declare_read(struct planner *planner, const struct weir_node *node,
+                                     const struct declaration *declaration, const char *what);
 /* The name of a pipeline, set or aggregate: a letter, then letters, digits, _ and -. */
 bool declare_name(struct planner *planner, const struct weir_node *name, const char *what);
 

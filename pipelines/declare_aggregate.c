@@ -102,7 +102,9 @@ static bool window_plan(struct planner *planner, const struct weir_node *node, c
         return true;
     char where[NAME_BYTES_MAX + 40];
     snprintf(where, sizeof where, "`window` of %s", what);
-    if (!declare_check(planner, node, &declare_window, where))
+    uint32_t errors = planner->problems->errors;
+    node = declare_read(planner, node, &declare_window, where);
+    if (!node || planner->problems->errors != errors)
         return false;
     aggregate->windowed = true;
     duration_read(declare_default(&declare_window, "keep"), &aggregate->keep_ns, NULL);
@@ -195,8 +197,10 @@ bool declare_plan_aggregate(struct planner *planner, const struct weir_node *nam
                                        .on_full = ON_FULL_OVERFLOW};
     char what[NAME_BYTES_MAX + 20];
     snprintf(what, sizeof what, "aggregate `%s`", name->text);
-    if (!declare_name(planner, name, "an aggregate") ||
-        !declare_check(planner, node, &declare_aggregate, what))
+    uint32_t errors = planner->problems->errors;
+    declare_name(planner, name, "an aggregate");
+    node = declare_read(planner, node, &declare_aggregate, what);
+    if (!node)
         return false;
     const struct weir_node *where = node_get(node, "where");
     const struct weir_node *max_groups = node_get(node, "max_groups");
@@ -208,20 +212,21 @@ bool declare_plan_aggregate(struct planner *planner, const struct weir_node *nam
         right &= chain_add_expr(planner->plan->chain, planner->columns, where, WEIR_BOOL,
                                 &aggregate.where_column, &type) >= 0;
     right &= window_plan(planner, node_get(node, "window"), what, &aggregate);
-    right &= measures_plan(planner, node_get(node, "measures"), &aggregate);
+    const struct weir_node *measures = node_get(node, "measures");
+    right &= measures && measures_plan(planner, measures, &aggregate);
     if (max_groups) {
         int64_t most = 0;
-        right &= node_int(max_groups, "max_groups", 1, INT64_MAX, &most, planner->problems);
+        right &= node_int(max_groups, "`max_groups`", 1, INT64_MAX, &most, planner->problems);
         aggregate.groups_max = (uint64_t)most;
     }
     if (on_full) {
         static const enum sink_on_full choices[] = {ON_FULL_OVERFLOW, ON_FULL_EVICT, ON_FULL_PAUSE};
         int choice = 0;
         right &=
-            node_choice(on_full, "on_full", "overflow|evict|pause", &choice, planner->problems);
+            node_choice(on_full, "`on_full`", "overflow|evict|pause", &choice, planner->problems);
         aggregate.on_full = choices[choice];
     }
-    if (!right)
+    if (!right || planner->problems->errors != errors)
         return false;
     aggregate.fingerprint = fingerprint(planner, &aggregate);
     *ret_plan = aggregate;

@@ -103,16 +103,19 @@ static bool field_read(struct planner *planner, const struct weir_node *name,
     }
     char what[COLUMN_NAME_BYTES_MAX + 20];
     snprintf(what, sizeof what, "field `%s`", name->text);
-    if (!declare_check(planner, node, &declare_field, what))
+    uint32_t errors = planner->problems->errors;
+    node = declare_read(planner, node, &declare_field, what);
+    if (!node)
         return false;
     const struct weir_node *where = node_get(node, "path");
     const struct weir_node *coerce = node_get(node, "coerce");
-    bool right = type_set(planner, node_get(node, "type"), field);
+    const struct weir_node *type = node_get(node, "type");
+    bool right = type && type_set(planner, type, field);
     if (where)
         right &= path_read(planner, where, field);
     if (coerce)
-        right &= node_bool(coerce, "coerce", &field->coerce, planner->problems);
-    return right;
+        right &= node_bool(coerce, "`coerce`", &field->coerce, planner->problems);
+    return right && planner->problems->errors == errors;
 }
 
 /* What a field's values mean: where they stand and how they are read. */
@@ -132,19 +135,34 @@ static uint64_t field_meaning(const struct planner *planner, const struct decode
     return hash;
 }
 
-/* What a format cannot have, such as a path into CSV. A field that is wrong itself is left out: its
- * mistake is told already. */
-static void decoder_check(struct planner *planner, const struct weir_node *fields)
+static bool decodes(const struct planner *planner, const struct decode_field *fields,
+                    uint32_t count, struct weir_error *error)
 {
     struct decoder *decoder;
-    struct weir_error error = {0};
+    if (decoder_new(&planner->plan->decode, fields, count, &decoder, error) < 0)
+        return false;
+    decoder_free(decoder);
+    return true;
+}
+
+/* What a format cannot have, such as a path into CSV: asked of the decoder itself. */
+static void decoder_check(struct planner *planner, const struct weir_node *fields)
+{
     const struct pipeline_plan *plan = planner->plan;
-    if (planner->problems->errors)
+    struct weir_error error = {0};
+    if (!plan->field_count || decodes(planner, plan->fields, plan->field_count, &error))
         return;
-    if (decoder_new(&plan->decode, plan->fields, plan->field_count, &decoder, &error) < 0)
+    bool placed = false;
+    for (uint32_t i = 0; i < plan->field_count; i++) {
+        struct weir_error one = {0};
+        const struct weir_node *node = node_get(fields, plan->fields[i].name);
+        if (!node || decodes(planner, plan->fields + i, 1, &one))
+            continue;
+        problem_error(planner->problems, node->mark, "%s", one.text);
+        placed = true;
+    }
+    if (!placed)
         problem_error(planner->problems, fields->mark, "%s", error.text);
-    else
-        decoder_free(decoder);
 }
 
 static void metas_add(struct planner *planner)

@@ -169,7 +169,10 @@ bool declare_plan_set(struct planner *planner, const struct weir_node *name,
                            .on_full = ON_FULL_REFUSE};
     char what[NAME_BYTES_MAX + 20];
     snprintf(what, sizeof what, "set `%s`", name->text);
-    if (!declare_name(planner, name, "a set") || !declare_check(planner, node, &declare_set, what))
+    uint32_t errors = planner->problems->errors;
+    declare_name(planner, name, "a set");
+    node = declare_read(planner, node, &declare_set, what);
+    if (!node)
         return false;
     const struct weir_node *key = node_get(node, "key");
     const struct weir_node *delete_when = node_get(node, "delete_when");
@@ -177,7 +180,7 @@ bool declare_plan_set(struct planner *planner, const struct weir_node *name,
     const struct weir_node *on_full = node_get(node, "on_full");
     struct weir_type type;
 
-    bool right = key_plan(planner, key, &set);
+    bool right = key && key_plan(planner, key, &set);
     right = bins_plan(planner, node_get(node, "bins"), &set) && right;
     right &= version_plan(planner, node_get(node, "version"), &set);
     if (delete_when)
@@ -185,16 +188,17 @@ bool declare_plan_set(struct planner *planner, const struct weir_node *name,
                                 &set.delete_column, &type) >= 0;
     if (max_records) {
         int64_t most = 0;
-        right &= node_int(max_records, "max_records", 1, INT64_MAX, &most, planner->problems);
+        right &= node_int(max_records, "`max_records`", 1, INT64_MAX, &most, planner->problems);
         set.records_max = (uint64_t)most;
     }
     if (on_full) {
         static const enum sink_on_full choices[] = {ON_FULL_EVICT, ON_FULL_REFUSE, ON_FULL_PAUSE};
         int choice = 1;
-        right &= node_choice(on_full, "on_full", "evict|refuse|pause", &choice, planner->problems);
+        right &=
+            node_choice(on_full, "`on_full`", "evict|refuse|pause", &choice, planner->problems);
         set.on_full = choices[choice];
     }
-    if (!right)
+    if (!right || planner->problems->errors != errors)
         return false;
     warn_key(planner, key, &set);
     set.fingerprint = set_fingerprint(planner, &set);
@@ -211,15 +215,16 @@ static void plan_snapshots(struct planner *planner, const struct weir_node *node
     duration_read(declare_default(&declare_snapshots, "every"), &plan->snapshot_every_ns, NULL);
     int_read("3", 1, &keep);
     plan->snapshot_keep = (uint32_t)keep;
-    if (!node || node->kind == WEIR_NODE_NULL ||
-        !declare_check(planner, node, &declare_snapshots, "`sink.snapshots`"))
+    if (node && node->kind != WEIR_NODE_NULL)
+        node = declare_read(planner, node, &declare_snapshots, "`sink.snapshots`");
+    if (!node || node->kind == WEIR_NODE_NULL)
         return;
     const struct weir_node *every = node_get(node, "every");
     const struct weir_node *count = node_get(node, "keep");
-    if (every && node_duration(every, "every", &plan->snapshot_every_ns, planner->problems) &&
+    if (every && node_duration(every, "`every`", &plan->snapshot_every_ns, planner->problems) &&
         plan->snapshot_every_ns < NS_PER_SECOND / 10)
         problem_error(planner->problems, every->mark, "`every` must be at least 100ms");
-    if (count && node_int(count, "keep", 1, 1000, &keep, planner->problems))
+    if (count && node_int(count, "`keep`", 1, 1000, &keep, planner->problems))
         plan->snapshot_keep = (uint32_t)keep;
     problem_warning(
         planner->problems, node->mark,
@@ -247,8 +252,8 @@ static const struct weir_node *tables_of(struct planner *planner, const struct w
 void declare_plan_sink(struct planner *planner, const struct weir_node *node)
 {
     struct sink_plan *sink = &planner->plan->sink;
-    declare_check(planner, node, &declare_sink, "`sink`");
-    if (node->kind != WEIR_NODE_MAP)
+    node = declare_read(planner, node, &declare_sink, "`sink`");
+    if (!node)
         return;
     const struct weir_node *aggregates = tables_of(planner, node, "aggregates");
     const struct weir_node *sets = tables_of(planner, node, "sets");

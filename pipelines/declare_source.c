@@ -70,7 +70,9 @@ static void plan_kafka(struct planner *planner, const struct weir_node *node)
 {
     struct pipeline_plan *plan = planner->plan;
     plan->source = SOURCE_KAFKA;
-    if (!declare_check(planner, node, &declare_kafka, "`source.kafka`"))
+    uint32_t errors = planner->problems->errors;
+    node = declare_read(planner, node, &declare_kafka, "`source.kafka`");
+    if (!node)
         return;
     const struct weir_node *group = node_get(node, "group");
     const struct weir_node *membership = node_get(node, "membership");
@@ -79,46 +81,51 @@ static void plan_kafka(struct planner *planner, const struct weir_node *node)
     int choice;
 
     const struct weir_node *brokers = node_get(node, "brokers");
+    const struct weir_node *topics = node_get(node, "topics");
     plan->kafka.pipeline = plan->name;
-    plan->kafka.brokers = brokers->text;
-    plan->kafka.brokers_mark = brokers->mark;
-    if (!*brokers->text)
-        problem_error(planner->problems, brokers->mark,
-                      "`brokers` is empty; name one as host:port");
-    plan_topics(planner, node_get(node, "topics"));
+    if (brokers) {
+        plan->kafka.brokers = brokers->text;
+        plan->kafka.brokers_mark = brokers->mark;
+    }
+    if (topics)
+        plan_topics(planner, topics);
     plan_start(planner, node_get(node, "start"));
     plan_properties(planner, node_get(node, "properties"));
     plan->kafka.group = group ? group->text : planner_printf(planner, "weir-%s", plan->name);
     if (!*plan->kafka.group)
         problem_error(planner->problems, group->mark, "`group` is empty");
     if (membership &&
-        node_choice(membership, "membership", "static|dynamic", &choice, planner->problems))
+        node_choice(membership, "`membership`", "static|dynamic", &choice, planner->problems))
         plan->kafka_dynamic = choice == 1;
-    if (on_gap && node_choice(on_gap, "on_gap", "stop|earliest|latest", &choice, planner->problems))
+    if (on_gap &&
+        node_choice(on_gap, "`on_gap`", "stop|earliest|latest", &choice, planner->problems))
         plan->on_gap = (enum kafka_on_gap)choice;
     if (on_recreated &&
-        node_choice(on_recreated, "on_recreated", "stop|restart", &choice, planner->problems))
+        node_choice(on_recreated, "`on_recreated`", "stop|restart", &choice, planner->problems))
         plan->on_recreated_restart = choice == 1;
-    kafka_options_check(&plan->kafka, planner->problems);
+    /* It looks at properties and brokers, and takes both for given. */
+    if (brokers && topics && planner->problems->errors == errors)
+        kafka_options_check(&plan->kafka, planner->problems);
 }
 
 static void plan_file(struct planner *planner, const struct weir_node *node)
 {
     struct pipeline_plan *plan = planner->plan;
     plan->source = SOURCE_FILE;
-    if (!declare_check(planner, node, &declare_file_source, "`source.file`"))
+    node = declare_read(planner, node, &declare_file_source, "`source.file`");
+    if (!node)
         return;
     const struct weir_node *path = node_get(node, "path");
     const struct weir_node *follow = node_get(node, "follow");
-    if (!*path->text) {
+    if (path && !*path->text)
         problem_error(planner->problems, path->mark, "`path` is empty");
-        return;
+    if (path) {
+        char *full = node_path(path);
+        plan->file.path = planner_text(planner, full);
+        free(full);
     }
-    char *full = node_path(path);
-    plan->file.path = planner_text(planner, full);
-    free(full);
     if (follow)
-        node_bool(follow, "follow", &plan->file.follow, planner->problems);
+        node_bool(follow, "`follow`", &plan->file.follow, planner->problems);
 }
 
 /* The formats that there are, and those that a later version has. */
@@ -128,11 +135,10 @@ static void plan_file(struct planner *planner, const struct weir_node *node)
 static void plan_format_json(struct planner *planner, const struct weir_node *options)
 {
     int choice = 0;
-    if (!options || options->kind == WEIR_NODE_NULL ||
-        !declare_check(planner, options, &declare_format_json, "format `json`"))
-        return;
+    if (options && options->kind != WEIR_NODE_NULL)
+        options = declare_read(planner, options, &declare_format_json, "format `json`");
     const struct weir_node *validate = node_get(options, "validate");
-    if (validate && node_choice(validate, "validate", "fields|full", &choice, planner->problems))
+    if (validate && node_choice(validate, "`validate`", "fields|full", &choice, planner->problems))
         planner->plan->decode.json_validate_full = choice == 1;
 }
 
@@ -143,9 +149,8 @@ static void plan_format_csv(struct planner *planner, const struct weir_node *opt
     bool file = plan->source == SOURCE_FILE;
     plan->file.csv = file;
     plan->file.csv_header = file;
-    if (!options || options->kind == WEIR_NODE_NULL ||
-        !declare_check(planner, options, &declare_format_csv, "format `csv`"))
-        return;
+    if (options && options->kind != WEIR_NODE_NULL)
+        options = declare_read(planner, options, &declare_format_csv, "format `csv`");
     const struct weir_node *header = node_get(options, "header");
     const struct weir_node *columns = node_get(options, "columns");
     const struct weir_node *delimiter = node_get(options, "delimiter");
@@ -153,7 +158,7 @@ static void plan_format_csv(struct planner *planner, const struct weir_node *opt
     plan->file.csv_header = file && !columns;
     if (header) {
         bool has = false;
-        node_bool(header, "header", &has, planner->problems);
+        node_bool(header, "`header`", &has, planner->problems);
         if (has && !file)
             problem_error(planner->problems, header->mark,
                           "in Kafka a record has no header; name the `columns`, or leave it to the "
@@ -221,15 +226,16 @@ static void plan_on_error(struct planner *planner, const struct weir_node *sourc
     const struct weir_node *dead_letter = node_get(source, "dead_letter");
     int choice = 0;
     if (on_error)
-        node_choice(on_error, "on_error", "dead_letter|skip|stop", &choice, planner->problems);
+        node_choice(on_error, "`on_error`", "dead_letter|skip|stop", &choice, planner->problems);
     plan->on_error = (enum on_error)choice;
     plan->dead_letter_bytes_max = DEAD_LETTER_BYTES_DEFAULT;
-    if (!dead_letter ||
-        !declare_check(planner, dead_letter, &declare_dead_letter, "`source.dead_letter`"))
+    if (!dead_letter)
         return;
-    const struct weir_node *max_bytes = node_get(dead_letter, "max_bytes");
+    const struct weir_node *letters =
+        declare_read(planner, dead_letter, &declare_dead_letter, "`source.dead_letter`");
+    const struct weir_node *max_bytes = node_get(letters, "max_bytes");
     if (max_bytes)
-        node_size(max_bytes, "max_bytes", &plan->dead_letter_bytes_max, planner->problems);
+        node_size(max_bytes, "`max_bytes`", &plan->dead_letter_bytes_max, planner->problems);
     if (plan->on_error != ON_ERROR_DEAD_LETTER)
         problem_error(planner->problems, dead_letter->mark,
                       "`dead_letter` has no effect with `on_error: %s`", on_error->text);
@@ -243,17 +249,17 @@ static void plan_time(struct planner *planner, const struct weir_node *source)
     duration_read(declare_default(&declare_source, "max_ahead"), &sink->max_ahead_ns, NULL);
     duration_read(declare_default(&declare_source, "idle"), &sink->idle_ns, NULL);
     if (max_ahead)
-        node_duration(max_ahead, "max_ahead", &sink->max_ahead_ns, planner->problems);
+        node_duration(max_ahead, "`max_ahead`", &sink->max_ahead_ns, planner->problems);
     if (idle)
-        node_duration(idle, "idle", &sink->idle_ns, planner->problems);
+        node_duration(idle, "`idle`", &sink->idle_ns, planner->problems);
 }
 
 void declare_plan_source(struct planner *planner, const struct weir_node *source)
 {
-    declare_check(planner, source, &declare_source, "`source`");
-    if (source->kind != WEIR_NODE_MAP || !node_get(source, "fields"))
+    source = declare_read(planner, source, &declare_source, "`source`");
+    if (!source || !node_get(source, "fields"))
         plan_unknown(planner->columns, PLAN_UNKNOWN_ALL);
-    if (source->kind != WEIR_NODE_MAP)
+    if (!source)
         return;
     const struct weir_node *kafka = node_get(source, "kafka");
     const struct weir_node *file = node_get(source, "file");

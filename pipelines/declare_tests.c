@@ -45,8 +45,7 @@ static void check_tables(struct planner *planner, const struct weir_node *tables
 
 static void check_expect(struct planner *planner, const struct weir_node *expect)
 {
-    if (!declare_check(planner, expect, &declare_expect, "`expect`"))
-        return;
+    expect = declare_read(planner, expect, &declare_expect, "`expect`");
     const struct weir_node *aggregates = node_get(expect, "aggregates");
     const struct weir_node *sets = node_get(expect, "sets");
     const struct weir_node *letters = node_get(expect, "dead_letters");
@@ -60,17 +59,18 @@ static void check_expect(struct planner *planner, const struct weir_node *expect
 
 static void check_test(struct planner *planner, const struct weir_node *test)
 {
-    if (!declare_check(planner, test, &declare_test, "a test"))
-        return;
+    test = declare_read(planner, test, &declare_test, "a test");
     const struct weir_node *at = node_get(test, "at");
     const struct weir_node *input = node_get(test, "input");
+    const struct weir_node *expect = node_get(test, "expect");
     int64_t ns;
     if (at && time_read_rfc3339(at->text, at->text_length, &ns) < 0)
         problem_error(planner->problems, at->mark, "`at` is a time such as %s",
                       declare_default(&declare_test, "at"));
-    if (input->kind != WEIR_NODE_LIST && input->kind != WEIR_NODE_NULL)
+    if (input && input->kind != WEIR_NODE_LIST && input->kind != WEIR_NODE_NULL)
         problem_error(planner->problems, input->mark, "`input` is a list of records");
-    check_expect(planner, node_get(test, "expect"));
+    if (expect)
+        check_expect(planner, expect);
 }
 
 void declare_check_tests(struct planner *planner, const struct weir_node *tests)

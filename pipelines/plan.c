@@ -28,9 +28,8 @@ static void plan_name(struct planner *planner, const struct weir_node *root)
 
 static void plan_http(struct planner *planner, const struct weir_node *http)
 {
-    if (!http || http->kind == WEIR_NODE_NULL ||
-        !declare_check(planner, http, &declare_http, "`http`"))
-        return;
+    if (http && http->kind != WEIR_NODE_NULL)
+        http = declare_read(planner, http, &declare_http, "`http`");
     const struct weir_node *produce = node_get(http, "produce");
     if (!produce || !node_bool(produce, "produce", &planner->plan->http_produce, planner->problems))
         return;
@@ -68,46 +67,67 @@ static void finish(struct planner *planner)
         plan->meta_needed[i] = plan_is_read(planner->columns, plan->meta_columns[i]);
 }
 
-/* Problems outlive the plan: they name the file by the caller's text, not by the plan's copy. */
-static void name_file(struct problems *problems, const char *copy, const char *path)
+/* Hands over what was found. Problems outlive the plan: they name the file by the caller's text,
+ * not by the plan's copy. What follows from a variable without a value is left out. */
+static void hand_over(const struct problems *found, const struct document *document,
+                      const char *path, struct problems *problems)
 {
-    for (uint32_t i = 0; i < problems->count; i++)
-        if (problems->items[i].mark.file == copy)
-            problems->items[i].mark.file = path;
+    uint32_t errors = 0;
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct problem *p = found->items + i;
+        errors += p->severity == SEVERITY_ERROR;
+        struct weir_mark mark = p->mark;
+        if (document && document_is_unread(document, mark))
+            continue;
+        if (mark.file)
+            mark.file = path;
+        if (p->severity == SEVERITY_ERROR)
+            problem_error(problems, mark, "%s", p->text);
+        else
+            problem_warning(problems, mark, "%s", p->text);
+    }
+    /* Those beyond PROBLEMS_MAX are counted, not kept. */
+    problems->errors += found->errors - errors;
+    problems->warnings += found->warnings - (found->count - errors);
 }
 
 struct pipeline_plan *pipeline_plan_parse(const char *path, const char *text, size_t length,
                                           struct problems *problems)
 {
-    uint32_t errors_before = problems->errors;
+    struct problems reading = {0};
+    struct problems planning = {0};
     struct pipeline_plan *plan = mem_alloc(sizeof *plan);
     struct plan_owner *owner = mem_alloc(sizeof *owner);
     arena_init(&owner->arena, 0);
-    owner->document = document_parse(path, text, length, problems);
+    owner->document = document_parse(path, text, length, &reading);
     plan->owner = owner;
     plan->path = document_path(owner->document);
     plan->root = document_root(owner->document);
     plan->event_time_column = SINK_NO_COLUMN;
     plan->sink.event_time_column = SINK_NO_COLUMN;
     struct planner planner = {
-        .plan = plan, .arena = &owner->arena, .document = owner->document, .problems = problems};
+        .plan = plan, .arena = &owner->arena, .document = owner->document, .problems = &planning};
 
     if (plan->root) {
-        planner.columns = plan_new(problems);
+        planner.columns = plan_new(&planning);
         plan_set_locate(planner.columns, locate, owner->document);
-        declare_check(&planner, plan->root, &declare_file, "a pipeline file");
-        if (plan->root->kind == WEIR_NODE_MAP)
-            plan_parts(&planner, plan->root);
-        if (problems->errors == errors_before)
+        const struct weir_node *root =
+            declare_read(&planner, plan->root, &declare_file, "a pipeline file");
+        if (root)
+            plan_parts(&planner, root);
+        if (!planning.errors && !reading.errors)
             finish(&planner);
         plan_free(planner.columns);
     }
-    name_file(problems, plan->path, path);
-    if (problems->errors != errors_before) {
-        pipeline_plan_free(plan);
-        return NULL;
-    }
-    return plan;
+    bool right = !planning.errors && !reading.errors;
+    hand_over(&reading, NULL, path, problems);
+    hand_over(&planning, owner->document, path, problems);
+    problems_done(&reading);
+    problems_done(&planning);
+    if (right)
+        return plan;
+    pipeline_plan_free(plan);
+    return NULL;
 }
 
 struct pipeline_plan *pipeline_plan_load(const char *path, struct problems *problems)

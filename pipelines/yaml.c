@@ -516,6 +516,7 @@ void document_free(struct document *document)
     if (!document)
         return;
     free(document->lines);
+    free(document->unread);
     arena_done(&document->arena);
     free(document);
 }
@@ -528,4 +529,19 @@ const struct weir_node *document_root(const struct document *document)
 const char *document_path(const struct document *document)
 {
     return document->path;
+}
+
+void document_note_unread(struct document *document, struct weir_mark mark)
+{
+    document->unread =
+        mem_grow(document->unread, document->unread_count + 1, sizeof *document->unread);
+    document->unread[document->unread_count++] = mark;
+}
+
+bool document_is_unread(const struct document *document, struct weir_mark mark)
+{
+    for (uint32_t i = 0; i < document->unread_count; i++)
+        if (document->unread[i].line == mark.line && document->unread[i].column == mark.column)
+            return true;
+    return false;
 }

@@ -12,6 +12,8 @@
 static struct weir_mark place(const struct document *document, const struct document_scalar *s,
                               size_t raw_at)
 {
+    if (raw_at == 0)
+        return s->node.mark;
     struct document_scalar plain = *s;
     plain.variable_count = 0;
     plain.raw = NULL;
@@ -123,7 +125,8 @@ void document_expand(struct document *document, struct document_scalar *s)
             text_add(&out, "${");
         } else {
             char *inside = mem_strndup(next + 2, (size_t)(close - next) - 2);
-            variable(document, s, place(document, s, open), inside, &out);
+            if (!variable(document, s, place(document, s, open), inside, &out))
+                document_note_unread(document, s->node.mark);
             free(inside);
         }
         at = (size_t)(close - raw) + 1;

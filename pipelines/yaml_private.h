@@ -39,6 +39,8 @@ struct document {
     size_t *lines; /* where each line begins */
     uint32_t line_count;
     struct weir_node *root;
+    struct weir_mark *unread; /* scalars whose variables have no value */
+    uint32_t unread_count;
 };
 
 void *document_alloc(struct document *document, size_t bytes); /* zeroed */
@@ -48,6 +50,7 @@ size_t document_offset(const struct document *document, yaml_mark_t mark);
 struct weir_mark document_mark_of(const struct document *document, size_t offset);
 void document_lines(struct document *document);
 
+void document_note_unread(struct document *document, struct weir_mark mark);
 /* Replaces variables in a scalar's text. */
 void document_expand(struct document *document, struct document_scalar *scalar);
 void document_report_syntax(struct document *document, const yaml_parser_t *parser);

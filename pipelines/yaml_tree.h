@@ -36,6 +36,10 @@ void document_free(struct document *document); /* and every node with it; NULL i
 const struct weir_node *document_root(const struct document *document);
 const char *document_path(const struct document *document);
 
+/* A variable of the scalar at this place has no value, which was told: whatever else is found wrong
+ * with its text is a consequence. */
+bool document_is_unread(const struct document *document, struct weir_mark mark);
+
 /* Where byte `position` of a scalar's text stands in the file. node is of the document. */
 struct weir_mark document_locate(const struct document *document, const struct weir_node *node,
                                  size_t position);

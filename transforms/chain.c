@@ -166,6 +166,7 @@ static void plan_stage(struct chain *chain, struct weir_plan *plan, const struct
     }
 
     uint32_t errors_before = problems->errors;
+    uint32_t untold_before = plan->untold;
     char what[80];
     snprintf(what, sizeof what, "stage `%s`", stage->name);
     struct chain_stage *added = stage_append(chain, stage, item);
@@ -178,10 +179,10 @@ static void plan_stage(struct chain *chain, struct weir_plan *plan, const struct
         if (status >= 0 && problems->errors == errors_before)
             status = stage->plan(&host_table, plan, config, &added->prepared, &error);
     }
-    if (problems->errors == errors_before && status < 0)
+    if (problems->errors == errors_before && plan->untold == untold_before && status < 0)
         problem_error(problems, error.mark.line ? error.mark : config->mark, "%s: %s", what,
                       error.text[0] ? error.text : "refused without saying why");
-    if (problems->errors != errors_before)
+    if (status < 0 || problems->errors != errors_before)
         names_unknown(plan, config);
     if (stage_narrows(stage))
         chain->meaning = hash_u64(chain->meaning, plan_stage_meaning(plan));

@@ -86,7 +86,7 @@ static bool from_read(struct weir_plan *plan, const struct weir_node *from,
     const struct weir_node *delimiter = node_get(from, "delimiter");
     int choice = 0;
     if (format) {
-        if (!node_choice(format, "format", "csv|ndjson", &choice, problems))
+        if (!node_choice(format, "`format`", "csv|ndjson", &choice, problems))
             return false;
         source.format = choice == 0 ? LOOKUP_CSV : LOOKUP_NDJSON;
     } else if (ends_with(source.file->text, ".csv")) {
@@ -180,7 +180,7 @@ static bool fallbacks_read(struct lookup *lookup, struct weir_plan *plan,
     int choice = MISSING_NULL;
     /* YAML reads a bare `null` as no value, and here it is the name of the choice. */
     if (on_missing && on_missing->kind != WEIR_NODE_NULL &&
-        !node_choice(on_missing, "on_missing", ON_MISSING_CHOICES, &choice, problems))
+        !node_choice(on_missing, "`on_missing`", ON_MISSING_CHOICES, &choice, problems))
         return false;
     lookup->on_missing = (enum on_missing)choice;
     if (!fallback != (choice != MISSING_DEFAULT)) {

@@ -192,12 +192,14 @@ void plan_unknown(struct weir_plan *plan, const char *name)
     plan->unknown[plan->unknown_count++] = keep_name(plan, name);
 }
 
-static bool told_already(const struct weir_plan *plan, const char *name, size_t length)
+static bool told_already(struct weir_plan *plan, const char *name, size_t length)
 {
     for (uint32_t i = 0; i < plan->unknown_count; i++)
         if (!strcmp(plan->unknown[i], PLAN_UNKNOWN_ALL) ||
-            (strlen(plan->unknown[i]) == length && !memcmp(plan->unknown[i], name, length)))
+            (strlen(plan->unknown[i]) == length && !memcmp(plan->unknown[i], name, length))) {
+            plan->untold++;
             return true;
+        }
     return false;
 }
 

@@ -32,6 +32,7 @@ struct weir_plan {
     bool overfull;        /* told that PLAN_COLUMNS_MAX is reached */
     const char **unknown; /* names told missing once already */
     uint32_t unknown_count;
+    uint32_t untold; /* mistakes that were left out because of these */
     struct weir_mark (*locate)(void *context, const struct weir_node *node, size_t position);
     void *locate_context;
     uint64_t stage_reads;   /* meanings of what the stage being planned reads, combined */
