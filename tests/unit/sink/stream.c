@@ -27,15 +27,17 @@ struct maker {
 
 static struct value make_text(struct maker *m, const char *what, uint32_t number)
 {
-    char *text = arena_alloc(&m->stream->arena, 9000);
-    int length = snprintf(text, 9000, "%s%u", what, number);
+    char text[9000];
+    int length = snprintf(text, sizeof text, "%s%u", what, number);
     if (m->options->long_texts && number % 3 == 1)
-        length = snprintf(text, 9000, "%s with a name of some length, number %u", what, number);
+        length =
+            snprintf(text, sizeof text, "%s with a name of some length, number %u", what, number);
     if (m->options->long_texts && number % 97 == 5) {
         memset(text, 'a' + (int)(number % 26), 6000);
         length = 6000 + snprintf(text + 6000, 3000, "%u", number);
     }
-    struct value value = {.s = str_make(text, (size_t)length)};
+    const char *copy = arena_copy(&m->stream->arena, text, (size_t)length);
+    struct value value = {.s = str_make(copy, (size_t)length)};
     return value;
 }
 
