@@ -201,6 +201,8 @@ static bool take(struct file_reader *reader, struct weir_str *ret_value, int64_t
         blank++;
     if (blank == length)
         return false;
+    if (length > FILE_RECORD_BYTES_MAX)
+        length = FILE_RECORD_BYTES_MAX;
     *ret_value = (struct weir_str){data, (uint32_t)length, 0};
     *ret_offset = offset;
     return true;
@@ -286,12 +288,16 @@ enum file_fate file_reader_fate(const struct file_reader *reader, int64_t *ret_s
     struct stat open_file;
     struct stat named;
     *ret_size = reader->end_offset;
+    /* The name first: what was written before it went to another file is then seen in the size. */
+    bool has_name = stat(reader->path, &named) == 0;
     if (fstat(reader->fd, &open_file) != 0)
         return FILE_GONE;
     *ret_size = open_file.st_size;
     if (open_file.st_size < reader->end_offset)
         return FILE_SHORTER;
-    if (stat(reader->path, &named) != 0)
+    if (open_file.st_size > reader->end_offset)
+        return FILE_SAME;
+    if (!has_name)
         return FILE_GONE;
     return named.st_ino == open_file.st_ino && named.st_dev == open_file.st_dev ? FILE_SAME
                                                                                 : FILE_REPLACED;
