@@ -21,7 +21,7 @@ static bool by_plan(struct planner *planner, const struct weir_node *by,
     bool right = true;
     for (uint32_t i = 0; i < by->count; i++) {
         const struct weir_node *node = by->values[i];
-        const struct weir_field *field = plan_column(planner->columns, node->mark, node->text);
+        const struct weir_field *field = plan_column_of(planner->columns, node, true);
         right &= field != NULL;
         for (uint32_t j = 0; j < aggregate->by_count && field; j++)
             if (!strcmp(fields[j].name, field->name)) {

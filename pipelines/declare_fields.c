@@ -177,7 +177,7 @@ static void event_time_plan(struct planner *planner, const struct weir_node *nod
 {
     uint32_t column = SINK_NO_COLUMN;
     if (node && strcmp(node->text, "_timestamp") != 0) {
-        const struct weir_field *field = plan_column(planner->columns, node->mark, node->text);
+        const struct weir_field *field = plan_column_of(planner->columns, node, true);
         char type[TYPE_TEXT_BYTES];
         if (field && field->type.kind != WEIR_TIMESTAMP)
             problem_error(

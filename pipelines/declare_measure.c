@@ -111,7 +111,10 @@ static bool function_find(struct planner *planner, const struct weir_node *node,
     for (size_t i = 0; i < COUNT_OF(later); i++)
         if (!strcasecmp(unknown, later[i]))
             near = NULL;
-    if (near)
+    if (node->secret)
+        problem_error(planner->problems, mark, "${..} is not a function of this version; known: %s",
+                      known.data);
+    else if (near)
         problem_error(planner->problems, mark,
                       "`%s` is not a function of measures; did you mean `%s`?", unknown, near);
     else

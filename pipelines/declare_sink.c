@@ -18,11 +18,7 @@ static bool keyed_twice(const struct weir_field *fields, uint32_t count, const c
 static bool column_read(struct planner *planner, const struct weir_node *node,
                         struct weir_field *ret_field)
 {
-    if (node->kind != WEIR_NODE_SCALAR) {
-        problem_error(planner->problems, node->mark, "the name of a column is wanted here");
-        return false;
-    }
-    const struct weir_field *field = plan_column(planner->columns, node->mark, node->text);
+    const struct weir_field *field = plan_column_of(planner->columns, node, true);
     if (!field)
         return false;
     *ret_field = *field;

@@ -79,8 +79,10 @@ char *node_path(const struct weir_node *node);
 /* The visible column of that name, noted as read; NULL after reporting the mistake. */
 const struct weir_field *plan_column(struct weir_plan *plan, struct weir_mark mark,
                                      const char *name);
-/* The same without noting it as read: for what only hides it or gives it another name. */
-const struct weir_field *plan_see(struct weir_plan *plan, struct weir_mark mark, const char *name);
+/* The column that a node of the file names; if it came from ${..} it is not shown in the message.
+ * read: note it as read; else it is only hidden or gets another name. */
+const struct weir_field *plan_column_of(struct weir_plan *plan, const struct weir_node *name,
+                                        bool read);
 #define COLUMN_NAME_BYTES_MAX 120
 /* A letter or _, then letters, digits and _. */
 bool column_name_valid(const char *name);

@@ -107,10 +107,7 @@ bool stage_check_name(const struct weir_host *host, struct weir_plan *plan,
 bool stage_sees(const struct weir_host *host, struct weir_plan *plan, const struct weir_node *name)
 {
     (void)host;
-    if (name->kind == WEIR_NODE_SCALAR)
-        return plan_see(plan, name->mark, name->text);
-    host->problem(plan, name->mark, "the name of a column is wanted here");
-    return false;
+    return plan_column_of(plan, name, false);
 }
 
 const struct weir_host host_table = {

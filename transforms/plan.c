@@ -223,22 +223,8 @@ bool column_name_valid(const char *name)
     return !name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")];
 }
 
-const struct weir_field *plan_column(struct weir_plan *plan, struct weir_mark mark,
-                                     const char *name)
+static void report_column(struct weir_plan *plan, struct weir_mark mark, const char *name)
 {
-    const struct weir_field *field = plan_see(plan, mark, name);
-    if (field)
-        note_read(plan, field->column);
-    return field;
-}
-
-const struct weir_field *plan_see(struct weir_plan *plan, struct weir_mark mark, const char *name)
-{
-    uint32_t i = visible_index(plan, name);
-    if (i != UINT32_MAX)
-        return plan->visible + i;
-    if (told_already(plan, name, strlen(name)))
-        return NULL;
     const char *near = suggest(name, plan->visible_count, visible_name_at, plan);
     if (near)
         problem_error(plan->problems, mark, "there is no column `%s`; did you mean `%s`?", name,
@@ -254,7 +240,43 @@ const struct weir_field *plan_see(struct weir_plan *plan, struct weir_mark mark,
                       "there is no column `%s` here; declare it in `fields` or add it with a `set` "
                       "stage",
                       name);
+}
+
+static const struct weir_field *column_find(struct weir_plan *plan, struct weir_mark mark,
+                                            const char *name, bool secret)
+{
+    uint32_t i = visible_index(plan, name);
+    if (i != UINT32_MAX)
+        return plan->visible + i;
+    if (told_already(plan, name, strlen(name)))
+        return NULL;
+    if (secret)
+        problem_error(plan->problems, mark, "${..} is not the name of a column here");
+    else
+        report_column(plan, mark, name);
     return NULL;
+}
+
+const struct weir_field *plan_column(struct weir_plan *plan, struct weir_mark mark,
+                                     const char *name)
+{
+    const struct weir_field *field = column_find(plan, mark, name, false);
+    if (field)
+        note_read(plan, field->column);
+    return field;
+}
+
+const struct weir_field *plan_column_of(struct weir_plan *plan, const struct weir_node *name,
+                                        bool read)
+{
+    if (name->kind != WEIR_NODE_SCALAR) {
+        problem_error(plan->problems, name->mark, "the name of a column is wanted here");
+        return NULL;
+    }
+    const struct weir_field *field = column_find(plan, name->mark, name->text, name->secret);
+    if (field && read)
+        note_read(plan, field->column);
+    return field;
 }
 
 /* Expressions. */

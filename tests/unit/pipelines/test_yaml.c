@@ -288,7 +288,7 @@ static void places_inside_texts_are_exact(void **state)
     assert_place("v: a + b\n", 5, 1, 9);        /* behind the end */
     assert_place("v: 'it''s + b'\n", 7, 1, 13); /* b, behind a doubled quote */
     assert_place("v: \"x\\n\\\"q\\\" b\"\n", 6, 1,
-                 13); /* b, behind three escapes and a line break */
+                 14); /* b, behind three escapes and a line break */
     assert_place("v: \"\\u00e4 b\"\n", 3, 1, 12);
     assert_place("v: \xc3\xa4 + b\n", 5, 1, 8);
     assert_place("v: |\n  a +\n  b\n", 4, 3, 3);
