@@ -143,6 +143,18 @@ void eval_reject(struct eval *eval, const struct node *node, uint32_t row, enum 
 /* --- leaves
  * --------------------------------------------------------------------------------------- */
 
+/* A text may become a value of the result, which outlives the expression. */
+static bool own_text(struct vec *vec, struct eval *eval)
+{
+    struct weir_str *s = batch_alloc(eval->batch, sizeof *s);
+    if (!s)
+        return false;
+    *s = vec->c.strs[0];
+    s->data = arena_copy(&eval->batch->arena, s->data, s->length);
+    vec->c.strs = s;
+    return s->data != NULL;
+}
+
 struct vec *eval_constant(const struct node *node, struct eval *eval, struct selection rows)
 {
     struct vec *vec = batch_alloc(eval->batch, sizeof *vec);
@@ -151,6 +163,8 @@ struct vec *eval_constant(const struct node *node, struct eval *eval, struct sel
     *vec = (struct vec){.c = {.type = node->type, .data = (void *)(uintptr_t)&node->constant.s}};
     if (node_is_null(node))
         vec->c.valid = (uint64_t *)(uintptr_t)node->constant.valid;
+    else if (type_is_str(node->type))
+        return own_text(vec, eval) ? vec : NULL;
     return vec;
 }
 

@@ -160,7 +160,7 @@ uint32_t timestamp_to_text(int64_t ns, char *buffer);
 
 extern const int64_t decimal_powers[WEIR_DECIMAL_SCALE_MAX + 1];
 /* -1, 0, 1: exactly, whatever their magnitude. */
-int decimal_compare_float(int64_t value, uint8_t scale, double other);
+int int_compare_float(int64_t value, double other);
 double decimal_to_float(int64_t value, uint8_t scale);
 /* To the nearest with `scale` digits, halves away from zero. False: does not fit. */
 bool float_to_decimal(double value, uint8_t scale, int64_t *ret_value);

@@ -251,13 +251,13 @@ static int64_t clamp_to_int(double x)
     return x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t)x;
 }
 
-/* SQLite's % works on the integer parts, also of floats. */
-static double float_remainder(double x, double y)
+static int64_t whole_part(const struct vec *vec, uint32_t row)
 {
-    int64_t a = clamp_to_int(x), b = clamp_to_int(y);
-    return b == -1 ? 0.0 : (double)(a % b);
+    row &= vec->mask;
+    return vec->c.type.kind == WEIR_INT ? vec->c.ints[row] : clamp_to_int(vec->c.floats[row]);
 }
 
+/* Results that may be null: by 0. SQLite's % works on the whole parts, also of floats. */
 static bool float_divide(struct eval *eval, const struct node *node, struct vec *out,
                          const struct vec *a, const struct vec *b, struct selection rows)
 {
@@ -267,13 +267,20 @@ static bool float_divide(struct eval *eval, const struct node *node, struct vec 
         out->c.floats[row] = 0;
         if (!vec_valid(a, row) || !vec_valid(b, row))
             continue;
-        double x = a->c.floats[row & a->mask], y = b->c.floats[row & b->mask];
-        if (remainder ? clamp_to_int(y) == 0 : y == 0) {
-            if (!vec_set_null(eval, out, row))
-                return false;
+        bool null;
+        if (remainder) {
+            int64_t x = whole_part(a, row), y = whole_part(b, row);
+            null = y == 0;
+            if (y != 0 && y != -1)
+                out->c.floats[row] = (double)(x % y);
         } else {
-            out->c.floats[row] = remainder ? float_remainder(x, y) : x / y;
+            double x = a->c.floats[row & a->mask], y = b->c.floats[row & b->mask];
+            null = y == 0;
+            if (y != 0)
+                out->c.floats[row] = x / y;
         }
+        if (null && !vec_set_null(eval, out, row))
+            return false;
     }
     return true;
 }

@@ -186,31 +186,36 @@ static bool short_applies(enum node_kind op, const struct vec *a, const struct v
 /* --- row by row
  * ------------------------------------------------------------------------------------- */
 
-static int int128_compare(int128 a, int128 b)
+static double as_float(const struct vec *vec, uint32_t row)
 {
-    return (a > b) - (a < b);
+    return vec->c.type.kind == WEIR_FLOAT ? vec->c.floats[row]
+                                          : decimal_to_float(vec->c.ints[row], vec->c.type.scale);
 }
 
+static int64_t as_int(const struct vec *vec, uint32_t row)
+{
+    return vec->c.type.kind == WEIR_BOOL ? vec->c.bools[row] : vec->c.ints[row];
+}
+
+/* Whole numbers beside floats and decimals beside decimals exactly; a decimal beside a float as the
+ * float nearest to it, so that the decimal 0.10 is equal to the float 0.1. */
 static int number_compare(const struct vec *a, const struct vec *b, uint32_t row_a, uint32_t row_b)
 {
     struct weir_type x = a->c.type, y = b->c.type;
-    if (x.kind == WEIR_FLOAT && y.kind == WEIR_FLOAT) {
-        double p = a->c.floats[row_a], q = b->c.floats[row_b];
+    if (x.kind == WEIR_FLOAT && y.kind != WEIR_FLOAT && y.kind != WEIR_DECIMAL)
+        return -int_compare_float(as_int(b, row_b), a->c.floats[row_a]);
+    if (y.kind == WEIR_FLOAT && x.kind != WEIR_FLOAT && x.kind != WEIR_DECIMAL)
+        return int_compare_float(as_int(a, row_a), b->c.floats[row_b]);
+    if (x.kind == WEIR_FLOAT || y.kind == WEIR_FLOAT) {
+        double p = as_float(a, row_a), q = as_float(b, row_b);
         return (p > q) - (p < q);
     }
-    if (y.kind == WEIR_FLOAT)
-        return x.kind == WEIR_BOOL
-                   ? decimal_compare_float(a->c.bools[row_a], 0, b->c.floats[row_b])
-                   : decimal_compare_float(a->c.ints[row_a], x.scale, b->c.floats[row_b]);
-    if (x.kind == WEIR_FLOAT)
-        return -number_compare(b, a, row_b, row_a);
-    int128 p = x.kind == WEIR_BOOL ? a->c.bools[row_a] : a->c.ints[row_a];
-    int128 q = y.kind == WEIR_BOOL ? b->c.bools[row_b] : b->c.ints[row_b];
+    int128 p = as_int(a, row_a), q = as_int(b, row_b);
     if (x.scale < y.scale)
         p *= decimal_powers[y.scale - x.scale];
     else
         q *= decimal_powers[x.scale - y.scale];
-    return int128_compare(p, q);
+    return (p > q) - (p < q);
 }
 
 int compare_row(const struct vec *a, const struct vec *b, uint32_t row)

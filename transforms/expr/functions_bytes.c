@@ -8,6 +8,8 @@
 bool row_hex(struct call *call, uint32_t row)
 {
     static const char digits[] = "0123456789ABCDEF";
+    if (!vec_valid(call->args[0], row))
+        return call_set_str(call, row, "", 0);
     struct weir_str s = call_str(call, 0, row);
     char *to = call_reserve(call, (size_t)s.length * 2);
     if (!to)

@@ -76,7 +76,7 @@ static int64_t constant_key(const struct node *node)
     }
 }
 
-/* Constants of another type than the value's could not be made equal to any value of it. */
+/* Of constants that were all brought to the value's type; else they are compared one by one. */
 static bool set_new(struct compiler *compiler, struct node *node)
 {
     struct weir_type type = node->args[0]->type;
@@ -100,7 +100,7 @@ static bool set_new(struct compiler *compiler, struct node *node)
         if (node_is_null(item)) {
             set->has_null = true;
         } else if (!type_equal(item->type, type)) {
-            continue;
+            return true;
         } else if (set->text && !set_has_str(set, item->constant.s)) {
             set->strs[set->count] = item->constant.s;
             set_insert(set, hash_item_str(item->constant.s));

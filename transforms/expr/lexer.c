@@ -133,7 +133,7 @@ static struct token read_bytes(struct lexer *lexer)
     for (uint32_t i = start + 2; i < lexer->position - 1; i++)
         if (!is_hex(lexer->text[i]))
             return wrong(lexer, start, "x'..' holds pairs of hexadecimal digits");
-    if (token.length % 2 == 0)
+    if (token.length % 2)
         return token;
     return wrong(lexer, start, "x'..' holds pairs of hexadecimal digits, and one digit is missing");
 }

@@ -26,42 +26,18 @@ const int64_t decimal_powers[WEIR_DECIMAL_SCALE_MAX + 1] = {
     1000000000000000000,
 };
 
-/*
- * other = m x 2^e with a whole m of 53 bits, so value / 10^scale is compared with other by
- * comparing value with m x 5^scale x 2^shift, shift = e + scale. All of it stays below 2^127:
- * |other| < 2^63 gives |m x 5^scale x 2^shift| < 2^123 where shift is not negative.
- */
-int decimal_compare_float(int64_t value, uint8_t scale, double other)
+int int_compare_float(int64_t value, double other)
 {
-    if (scale == 0 && value >= -(1LL << 53) && value <= 1LL << 53) {
-        double v = (double)value;
-        return (v > other) - (v < other);
-    }
     if (other >= 0x1p63)
         return -1;
     if (other < -0x1p63)
         return 1;
-    int exponent;
-    int128 m = (int128)ldexp(frexp(other, &exponent), 53), v = value;
-    int shift = exponent - 53 + scale;
-    for (unsigned i = 0; i < scale; i++)
-        m *= 5;
-    if (shift >= 0) {
-        m *= (int128)1 << shift;
-    } else if (shift >= -63) {
-        v *= (int128)1 << -shift;
-    } else if (v == 0 || shift < -96) {
-        /* |m| < 2^95: beside a whole number only its sign counts. */
-        return v ? (v > 0) - (v < 0) : (m < 0) - (m > 0);
-    } else {
-        /* m is brought down; what is lost says on which side of the whole number it was. */
-        int128 unit = (int128)1 << (-shift - 63), rest = m % unit;
-        v *= (int128)1 << 63;
-        m /= unit;
-        if (v == m)
-            return (rest < 0) - (rest > 0);
-    }
-    return (v > m) - (v < m);
+    /* Whole parts first: both are exact as ints. */
+    int64_t whole = (int64_t)other;
+    if (value != whole)
+        return value < whole ? -1 : 1;
+    double rest = other - (double)whole;
+    return (rest < 0) - (rest > 0);
 }
 
 double decimal_to_float(int64_t value, uint8_t scale)

@@ -207,7 +207,7 @@ static void constant_adapt(struct compiler *compiler, struct node *constant, str
     const bool exact_from = from.kind == WEIR_INT || from.kind == WEIR_DECIMAL;
     if (type.kind == WEIR_FLOAT && exact_from) {
         double value = decimal_to_float(c->i, from.scale);
-        if (decimal_compare_float(c->i, from.scale, value) != 0)
+        if (from.kind == WEIR_INT && int_compare_float(c->i, value) != 0)
             return;
         c->f = value;
     } else if (type.kind != WEIR_DECIMAL && type.kind != WEIR_INT) {
@@ -219,9 +219,10 @@ static void constant_adapt(struct compiler *compiler, struct node *constant, str
             return;
         c->i = value;
     } else if (from.kind == WEIR_FLOAT) {
+        /* Beyond 2^53 several decimals are nearest to one float. */
         int64_t value;
-        if (!float_to_decimal(c->f, type.scale, &value) ||
-            decimal_compare_float(value, type.scale, c->f) != 0)
+        if (!float_to_decimal(c->f, type.scale, &value) || value > 1LL << 53 ||
+            value < -(1LL << 53) || decimal_to_float(value, type.scale) != c->f)
             return;
         c->i = value;
     } else {

@@ -94,8 +94,14 @@ static bool as_floats(struct compiler *compiler, struct node *node)
     /* x / 0 and x % 0 are null. */
     if (node->kind == NODE_DIVIDE || node->kind == NODE_REMAINDER)
         node->type.nullable = 1;
-    return convert(compiler, node->args, type_of(WEIR_FLOAT, false)) &&
-           convert(compiler, node->args + 1, type_of(WEIR_FLOAT, false));
+    for (uint32_t i = 0; i < 2; i++) {
+        /* % works on whole parts: an int is taken as it is. */
+        if (node->kind == NODE_REMAINDER && node->args[i]->type.kind == WEIR_INT)
+            continue;
+        if (!convert(compiler, node->args + i, type_of(WEIR_FLOAT, false)))
+            return false;
+    }
+    return true;
 }
 
 static bool as_ints(struct node *node)

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/transforms/expr_rig.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+
+void rig_init(struct rig *rig, const struct weir_field *fields, uint32_t count)
+{
+    CHECK(count <= RIG_COLUMNS_MAX);
+    *rig = (struct rig){.batch = batch_new(count), .schema = {fields, count}};
+    CHECK(rig->batch);
+}
+
+void rig_done(struct rig *rig)
+{
+    batch_free(rig->batch);
+}
+
+void rig_begin(struct rig *rig, uint32_t rows)
+{
+    static const char nothing[ARENA_SLACK_BYTES + 1];
+    /* 2026-11-21T10:20:30.123456789Z */
+    batch_begin(rig->batch, "topic", 0, 1795256430123456789LL);
+    for (uint32_t row = 0; row < rows; row++) {
+        struct weir_record record = {.offset = row, .value = {nothing, 0, 0}};
+        batch_add_borrowed(rig->batch, &record);
+    }
+    for (uint32_t i = 0; i < rig->schema.count; i++) {
+        struct weir_column *column = batch_column_new(rig->batch, rig->schema.fields[i].type);
+        CHECK(column);
+        if (column->type.nullable)
+            column->valid = batch_bitmap_new(rig->batch);
+        batch_column_set(rig->batch, i, column);
+        rig->columns[i] = column;
+    }
+}
+
+void rig_select(struct rig *rig, uint64_t bits)
+{
+    struct weir_batch *view = &rig->batch->view;
+    view->selected = 0;
+    for (uint32_t row = 0; row < view->rows; row++)
+        if ((bits >> (row & 63)) & 1)
+            view->selection[view->selected++] = (uint16_t)row;
+}
+
+static struct weir_column *mark_valid(struct rig *rig, uint32_t column, uint32_t row)
+{
+    struct weir_column *c = rig->columns[column];
+    if (c->valid)
+        c->valid[row >> 6] |= 1ULL << (row & 63);
+    return c;
+}
+
+void rig_set_null(struct rig *rig, uint32_t column, uint32_t row)
+{
+    CHECK(rig->columns[column]->valid);
+    rig->columns[column]->valid[row >> 6] &= ~(1ULL << (row & 63));
+}
+
+void rig_set_bool(struct rig *rig, uint32_t column, uint32_t row, bool value)
+{
+    mark_valid(rig, column, row)->bools[row] = value;
+}
+
+void rig_set_int(struct rig *rig, uint32_t column, uint32_t row, int64_t value)
+{
+    mark_valid(rig, column, row)->ints[row] = value;
+}
+
+void rig_set_float(struct rig *rig, uint32_t column, uint32_t row, double value)
+{
+    mark_valid(rig, column, row)->floats[row] = value;
+}
+
+void rig_set_str(struct rig *rig, uint32_t column, uint32_t row, struct weir_str value)
+{
+    char *copy = arena_copy(&rig->batch->arena, value.data, value.length);
+    CHECK(copy);
+    mark_valid(rig, column, row)->strs[row] = str_make(copy, value.length);
+}
+
+struct weir_expr *rig_compile(const struct rig *rig, const char *text)
+{
+    struct weir_expr *expr = NULL;
+    struct expression_error error;
+    if (expression_ops_sql.compile(text, strlen(text), &rig->schema, &expr, &error) == 0)
+        return expr;
+    printf("%s\n%*s^ %s\n", text, (int)error.position, "", error.text);
+    return NULL;
+}
