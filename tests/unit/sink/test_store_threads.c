@@ -88,7 +88,7 @@ static void check_totals(struct fixture *f, uint32_t aggregate, struct partials 
           0);
     for (uint32_t e = 0; e < p->entry_count; e++)
         total += aggregate_state_records(p->layout, partials_state(p, e));
-    CHECK(total == p->at.next_offset);
+    CHECK(total == (uint64_t)p->at.next_offset);
 }
 
 static void check_set(struct fixture *f, struct set_records *r, struct test_random *random)

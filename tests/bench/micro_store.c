@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * micro_store.c: what a partition's aggregates and sets cost per record, beside a hand-written
+ * table for the same job (micro_store_floor.h).
+ *
+ *   micro_store [ROUNDS]
+ *
+ * Rounds alternate; figures are medians of CPU time. Our side is the whole of partition_observe and
+ * partition_apply: times, watermark, keys, hashing, the lock, limits, offsets. What both sides hold
+ * in the end is compared: a difference is a wrong result, exit 1.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/batch.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/value.h"
+#include "sink/read.h"
+#include "tests/bench/micro_store_floor.h"
+
+#define ROWS       WEIR_BATCH_ROWS_MAX
+#define ROUNDS_MAX 101
+
+static uint64_t mix(uint64_t x)
+{
+    return hash_u64(x, 0x5eed);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *values, uint32_t count)
+{
+    qsort(values, count, sizeof *values, compare);
+    return values[count / 2];
+}
+
+static void print_upper(const char *figure, double value, const char *unit, double goal)
+{
+    printf("bench micro %s %.3f %s goal %g %s\n", figure, value, unit, goal,
+           value <= goal ? "ok" : "short");
+    fflush(stdout);
+}
+
+/* A batch of rows whose records say nothing but their offset; columns are set by the caller. */
+static struct batch *batch_for(uint32_t columns)
+{
+    return batch_new(columns);
+}
+
+static void batch_rows(struct batch *batch, uint32_t rows, int64_t offset)
+{
+    batch_begin(batch, "bench", 0, 1763712000 * NS_PER_SECOND);
+    for (uint32_t i = 0; i < rows; i++) {
+        struct weir_record record = {.offset = offset + i,
+                                     .timestamp_ms = 1763712000000 + offset / 1000,
+                                     .value = str_make("{}", 2)};
+        batch_add_borrowed(batch, &record);
+    }
+}
+
+/* CPU time of one batch; the longest one is kept. */
+static int64_t apply(struct partition *partition, struct batch *batch, int64_t offset,
+                     int64_t *longest)
+{
+    struct partition_counts counts = {0};
+    struct weir_error error;
+    int64_t begin = clock_thread_cpu_ns();
+    partition_observe(partition, batch);
+    if (partition_apply(partition, batch, offset + batch->view.rows, &counts, &error) != 0)
+        abort();
+    int64_t spent = clock_thread_cpu_ns() - begin;
+    if (longest && spent > *longest)
+        *longest = spent;
+    return spent;
+}
+
+/* ---- group-by ---- */
+
+#define GROUP_ROWS 10000000u
+
+static char *group_keys;
+static double *group_values;
+
+static void make_groups(uint64_t keys)
+{
+    for (uint64_t i = 0; i < GROUP_ROWS; i++) {
+        char text[24];
+        uint64_t random = mix(i + keys);
+        snprintf(text, sizeof text, "cust%08u", (unsigned)((random >> 20) % keys));
+        memcpy(group_keys + i * FLOOR_KEY_STRIDE, text, FLOOR_KEY_BYTES);
+        group_values[i] = (double)(random % 100000) / 8; /* sums are exact in any order */
+    }
+}
+
+static struct partition *groups_new(void)
+{
+    static const struct weir_field by = {"customer", {.kind = WEIR_STRING}, 0};
+    static const struct weir_type number = {.kind = WEIR_FLOAT};
+    static struct measure_plan measures[] = {
+        {"n", "count(*)", MEASURE_COUNT_ALL, SINK_NO_COLUMN, {0}, {0}},
+        {"sum", "sum(x)", MEASURE_SUM, 1, {0}, {0}},
+        {"min", "min(x)", MEASURE_MIN, 1, {0}, {0}},
+        {"max", "max(x)", MEASURE_MAX, 1, {0}, {0}},
+    };
+    static const struct aggregate_plan aggregate = {.name = "groups",
+                                                    .by = &by,
+                                                    .by_count = 1,
+                                                    .where_column = SINK_NO_COLUMN,
+                                                    .measures = measures,
+                                                    .measure_count = 4,
+                                                    .groups_max = UINT64_MAX};
+    static const struct sink_plan plan = {
+        .aggregates = &aggregate, .aggregate_count = 1, .event_time_column = SINK_NO_COLUMN};
+    struct partition *partition;
+    for (int i = 0; i < 4; i++) {
+        measures[i].argument = number;
+        if (!measure_result_type(measures[i].function, number, &measures[i].result))
+            abort();
+    }
+    if (partition_new(&plan, "bench", 0, NULL, &partition, NULL))
+        abort();
+    return partition;
+}
+
+static struct floor_sums groups_sums(struct partition *partition)
+{
+    struct partials p = PARTIALS_INIT;
+    struct floor_sums sums = {0};
+    struct measure_value values[4];
+    if (partials_copy(partition, 0, 0, 0, UINT64_MAX >> 1, &p, NULL))
+        abort();
+    sums.groups = p.group_count;
+    for (uint32_t e = 0; e < p.entry_count; e++) {
+        for (uint32_t m = 0; m < 4; m++)
+            aggregate_state_result(p.layout, m, partials_state(&p, e), &values[m]);
+        sums.records += (uint64_t)values[0].value.i;
+        sums.sum += values[1].value.f;
+        sums.min += values[2].value.f;
+        sums.max += values[3].value.f;
+    }
+    partials_done(&p);
+    return sums;
+}
+
+static double run_groups(struct batch *batch, struct floor_sums *ret_sums, double *ret_bytes)
+{
+    struct partition *partition = groups_new();
+    struct partition_info info;
+    int64_t spent = 0;
+
+    for (uint32_t at = 0; at < GROUP_ROWS; at += ROWS) {
+        uint32_t rows = GROUP_ROWS - at < ROWS ? GROUP_ROWS - at : ROWS;
+        batch_rows(batch, rows, at);
+        struct weir_column *key = batch_column_new(batch, (struct weir_type){.kind = WEIR_STRING});
+        struct weir_column *value = batch_column_new(batch, (struct weir_type){.kind = WEIR_FLOAT});
+        for (uint32_t i = 0; i < rows; i++) {
+            key->strs[i] =
+                str_make(group_keys + (size_t)(at + i) * FLOOR_KEY_STRIDE, FLOOR_KEY_BYTES);
+            value->floats[i] = group_values[at + i];
+        }
+        batch_column_set(batch, 0, key);
+        batch_column_set(batch, 1, value);
+        spent += apply(partition, batch, at, NULL);
+    }
+    *ret_sums = groups_sums(partition);
+    partition_info(partition, &info);
+    *ret_bytes = (double)info.memory_bytes / (double)info.groups;
+    partition_free(partition);
+    return (double)spent / GROUP_ROWS;
+}
+
+static double run_groups_floor(struct floor_sums *ret_sums)
+{
+    struct floor_groups *groups = floor_groups_new();
+    int64_t begin = clock_thread_cpu_ns();
+    floor_groups_fold(groups, group_keys, group_values, GROUP_ROWS);
+    int64_t spent = clock_thread_cpu_ns() - begin;
+    *ret_sums = floor_groups_sums(groups);
+    floor_groups_free(groups);
+    return (double)spent / GROUP_ROWS;
+}
+
+static bool bench_groups(const char *name, uint64_t keys, uint32_t rounds)
+{
+    double ours[ROUNDS_MAX], floor[ROUNDS_MAX], ratio[ROUNDS_MAX], bytes = 0;
+    struct batch *batch = batch_for(2);
+    char figure[64];
+    bool right = true;
+
+    make_groups(keys);
+    for (uint32_t r = 0; r < rounds; r++) {
+        struct floor_sums a = {0}, b = {0};
+        floor[r] = run_groups_floor(&a);
+        ours[r] = run_groups(batch, &b, &bytes);
+        ratio[r] = ours[r] / floor[r];
+        right &= a.groups == b.groups && a.records == b.records && a.sum == b.sum &&
+                 a.min == b.min && a.max == b.max;
+    }
+    batch_free(batch);
+    double ours_ns = median(ours, rounds), floor_ns = median(floor, rounds);
+    fprintf(stderr, "group-by, %s keys: weir %.1f ns, floor %.1f ns, %.0f bytes a group; %s\n",
+            name, ours_ns, floor_ns, bytes, right ? "the same sums" : "DIFFERENT SUMS");
+    snprintf(figure, sizeof figure, "group_by_%s_keys", name);
+    print_upper(figure, median(ratio, rounds), "x", 1.0);
+    return right;
+}
+
+/* ---- upserts ---- */
+
+#define SET_COLUMNS (1 + FLOOR_BINS)
+
+static struct partition *set_new(void)
+{
+    static const struct weir_field key = {"id", {.kind = WEIR_INT}, 0};
+    static struct weir_field bins[FLOOR_BINS];
+    static const char *const names[FLOOR_BINS] = {"a", "b", "c", "d", "e", "f", "g"};
+    static const struct set_plan set = {.name = "records",
+                                        .key = &key,
+                                        .key_count = 1,
+                                        .bins = bins,
+                                        .bin_count = FLOOR_BINS,
+                                        .version_column = SINK_NO_COLUMN,
+                                        .delete_column = SINK_NO_COLUMN};
+    static const struct sink_plan plan = {
+        .sets = &set, .set_count = 1, .event_time_column = SINK_NO_COLUMN};
+    struct partition *partition;
+    for (uint32_t i = 0; i < FLOOR_BINS; i++)
+        bins[i] = (struct weir_field){names[i], {.kind = WEIR_INT}, 1 + i};
+    if (partition_new(&plan, "bench", 0, NULL, &partition, NULL))
+        abort();
+    return partition;
+}
+
+static int64_t set_sum(struct partition *partition, uint64_t *ret_count)
+{
+    struct set_records r = SET_RECORDS_INIT;
+    struct set_cursor cursor = SET_CURSOR_INIT;
+    uint64_t sum = 0;
+    *ret_count = 0;
+    while (!cursor.end) {
+        if (set_records_copy(partition, 0, 100000, UINT64_MAX >> 1, &cursor, &r, NULL))
+            abort();
+        for (uint32_t i = 0; i < r.count * r.value_count; i++)
+            sum += (uint64_t)r.values[i].i;
+        *ret_count += r.count;
+    }
+    set_records_done(&r);
+    return (int64_t)sum;
+}
+
+/* Row i of a run: which key, and its numbers. The first `keys` rows are all keys once. */
+static void set_rows(uint64_t from, uint32_t rows, uint64_t keys, struct weir_column **columns)
+{
+    for (uint32_t i = 0; i < rows; i++) {
+        uint64_t random = mix(from + i);
+        uint64_t key = from + i < keys ? from + i : (random >> 16) % keys;
+        columns[0]->ints[i] = (int64_t)(key * 7919);
+        for (int c = 1; c < SET_COLUMNS; c++)
+            columns[c]->ints[i] = (int64_t)(random >> c);
+    }
+}
+
+struct set_times {
+    double insert_ns, upsert_ns; /* ours */
+    double floor_insert_ns, floor_upsert_ns;
+    double bytes;      /* of a record of 64 */
+    double longest_ms; /* batch while the set grows */
+    bool right;
+};
+
+static void run_set(uint64_t keys, uint64_t rows, struct batch *batch, struct set_times *t)
+{
+    struct partition *partition = set_new();
+    struct floor_set *floor = floor_set_new(keys);
+    struct partition_info info;
+    int64_t spent[2] = {0}, floor_spent[2] = {0}, longest = 0;
+
+    for (uint64_t at = 0; at < rows; at += ROWS) {
+        struct weir_column *columns[SET_COLUMNS];
+        const int64_t *words[SET_COLUMNS];
+        uint32_t n = rows - at < ROWS ? (uint32_t)(rows - at) : ROWS;
+        bool growing = at < keys;
+        batch_rows(batch, n, (int64_t)at);
+        for (int c = 0; c < SET_COLUMNS; c++) {
+            columns[c] = batch_column_new(batch, (struct weir_type){.kind = WEIR_INT});
+            batch_column_set(batch, (uint32_t)c, columns[c]);
+            words[c] = columns[c]->ints;
+        }
+        set_rows(at, n, keys, columns);
+        int64_t begin = clock_thread_cpu_ns();
+        floor_set_upsert(floor, words, n);
+        floor_spent[!growing] += clock_thread_cpu_ns() - begin;
+        spent[!growing] += apply(partition, batch, (int64_t)at, growing ? &longest : NULL);
+    }
+    uint64_t count;
+    t->right &= set_sum(partition, &count) == floor_set_sum(floor);
+    t->right &= count == floor_set_count(floor) && count == keys;
+    partition_info(partition, &info);
+    t->bytes = (double)info.memory_bytes / (double)keys;
+    t->longest_ms = (double)longest / 1e6;
+    t->insert_ns = (double)spent[0] / (double)keys;
+    t->upsert_ns = (double)spent[1] / (double)(rows - keys);
+    t->floor_insert_ns = (double)floor_spent[0] / (double)keys;
+    t->floor_upsert_ns = (double)floor_spent[1] / (double)(rows - keys);
+    partition_free(partition);
+    floor_set_free(floor);
+}
+
+static bool bench_set(const char *name, uint64_t keys, uint64_t rows, double rate_goal,
+                      uint32_t rounds)
+{
+    static double insert[ROUNDS_MAX], upsert[ROUNDS_MAX], ratio[ROUNDS_MAX], longest[ROUNDS_MAX];
+    static double floor_insert[ROUNDS_MAX], floor_upsert[ROUNDS_MAX];
+    struct batch *batch = batch_for(SET_COLUMNS);
+    struct set_times t = {.right = true};
+    char figure[64];
+
+    for (uint32_t r = 0; r < rounds; r++) {
+        run_set(keys, rows, batch, &t);
+        insert[r] = t.insert_ns;
+        upsert[r] = t.upsert_ns;
+        floor_insert[r] = t.floor_insert_ns;
+        floor_upsert[r] = t.floor_upsert_ns;
+        ratio[r] = t.upsert_ns / t.floor_upsert_ns;
+        longest[r] = t.longest_ms;
+    }
+    batch_free(batch);
+    double upsert_ns = median(upsert, rounds);
+    fprintf(stderr,
+            "upsert, %s keys: weir %.1f ns (new keys %.1f), floor %.1f ns (%.1f), "
+            "%.1f bytes a record; %s\n",
+            name, upsert_ns, median(insert, rounds), median(floor_upsert, rounds),
+            median(floor_insert, rounds), t.bytes, t.right ? "the same" : "DIFFERENT");
+    snprintf(figure, sizeof figure, "set_upsert_%s_keys", name);
+    print_upper(figure, upsert_ns, "ns", 1e9 / rate_goal);
+    snprintf(figure, sizeof figure, "set_upsert_%s_keys_to_floor", name);
+    print_upper(figure, median(ratio, rounds), "x", 1.5);
+    snprintf(figure, sizeof figure, "set_bytes_%s_keys", name);
+    print_upper(figure, t.bytes / 64, "x", 1.5);
+    snprintf(figure, sizeof figure, "set_longest_batch_%s_keys", name);
+    print_upper(figure, median(longest, rounds), "ms", 1.0);
+    return t.right;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t rounds = 5;
+    if (argc > 2 || (argc == 2 && (int_read(argv[1], strlen(argv[1]), &rounds) < 0 || rounds < 1 ||
+                                   rounds > ROUNDS_MAX))) {
+        fprintf(stderr, "usage: micro_store [ROUNDS], at most %d\n", ROUNDS_MAX);
+        return 2;
+    }
+    group_keys = mem_alloc((size_t)GROUP_ROWS * FLOOR_KEY_STRIDE);
+    group_values = mem_array(GROUP_ROWS, sizeof *group_values);
+    bool right = bench_groups("1k", 1000, (uint32_t)rounds);
+    right &= bench_groups("100k", 100000, (uint32_t)rounds);
+    right &= bench_groups("5M", 5000000, (uint32_t)rounds);
+    free(group_keys);
+    free(group_values);
+    right &= bench_set("1M", 1000000, 6000000, 6e6, (uint32_t)rounds);
+    right &= bench_set("10M", 10000000, 20000000, 3e6, (uint32_t)rounds);
+    return right ? 0 : 1;
+}
