@@ -36,7 +36,7 @@ PIPELINE = """
           window: {size: 1m, keep: 24h}
           measures: {orders: count(*), revenue: sum(price)}
       sets:
-        orders: {key: [region, id], bins: [shop, price, at]}
+        orders: {key: [shop, id], bins: [region, price, at]}
     """
 
 BIG = 2**63 - 1
@@ -215,7 +215,7 @@ def test_after_waits_for_a_record(topic, weir):
     answers = []
 
     def ask():
-        answers.append(daemon.aggregate("shops", by="", after=f"{work.name}:0:2", timeout="20s"))
+        answers.append(daemon.aggregate("shops", by="", after=f"{work.name}:0:1", timeout="20s"))
 
     question = threading.Thread(target=ask)
     question.start()
@@ -229,8 +229,8 @@ def test_after_what_does_not_come_is_a_timeout(daemon, sales):
     name = sales[1].name
     answer = daemon.aggregate("shops", after=f"{name}:0:1000000", timeout="50ms")
     assert answer.status == 504
-    assert daemon.aggregate("shops", after=f"{name}:0:1", timeout="50ms").status == 200
-    both = [f"{name}:0:1", f"{name}:1:1000000"]
+    assert daemon.aggregate("shops", after=f"{name}:0:0", timeout="50ms").status == 200
+    both = [f"{name}:0:0", f"{name}:1:1000000"]
     assert daemon.aggregate("shops", after=both, timeout="50ms").status == 504
     for wrong in (name, f"{name}:0", f"{name}:zero:1", f"{name}:0:-1"):
         assert daemon.aggregate("shops", after=wrong).status == 400, wrong
@@ -240,15 +240,15 @@ def test_after_what_does_not_come_is_a_timeout(daemon, sales):
 
 
 def test_a_record_by_its_key(daemon):
-    body = daemon.record("orders", "us", 3).body
-    assert body["row"] == {"region": "us", "id": 3, "shop": "c", "price": body["row"]["price"],
+    body = daemon.record("orders", "c", 3).body
+    assert body["row"] == {"shop": "c", "id": 3, "region": "us", "price": body["row"]["price"],
                            "at": "2026-03-01T10:04:59.120Z"}
     assert str(body["row"]["price"]) == "4.40"
     assert body["complete"] is True
     assert "covers" in body
-    assert daemon.record("orders", "us", 0).status == 404
-    assert daemon.record("orders", "us").status in (400, 404)
-    assert daemon.record("orders", "us", "three").status == 400
+    assert daemon.record("orders", "c", 0).status == 404
+    assert daemon.record("orders", "c").status in (400, 404)
+    assert daemon.record("orders", "c", "three").status == 400
 
 
 def test_a_set_may_be_searched(daemon):
@@ -305,7 +305,6 @@ def test_what_there_is_not_is_404(daemon, path):
 
 def test_a_misspelt_name_has_a_suggestion(daemon):
     assert "shops" in problem(daemon.get("/v1/pipelines/sales/aggregates/shosp"), 404)
-    assert "sales" in problem(daemon.get("/v1/pipelines/slaes"), 404)
     assert "order" in problem(daemon.aggregate("shops", odrer="shop"), 400)
 
 
@@ -365,10 +364,10 @@ def test_pause_stands_still_and_resume_goes_on(topic, weir):
     daemon.wait_state(work, 0, "paused")
     assert daemon.status()["state"] == "paused"
     work.produce([sale(1)])
-    answer = daemon.aggregate("shops", by="", after=f"{work.name}:0:2", timeout="300ms")
+    answer = daemon.aggregate("shops", by="", after=f"{work.name}:0:1", timeout="300ms")
     assert answer.status == 504
     assert daemon.request("/v1/pipelines/sales/resume", "POST").status == 200
-    answer = daemon.aggregate("shops", by="", after=f"{work.name}:0:2", timeout="20s")
+    answer = daemon.aggregate("shops", by="", after=f"{work.name}:0:1", timeout="20s")
     assert [row["orders"] for row in answer.rows] == [2]
 
 

@@ -42,7 +42,7 @@ class Transactions:
 
 def at_end(daemon, work, end):
     entry = daemon.partition(work.name)
-    return entry["lag_records"] == 0 and entry["next_offset"] == end
+    return entry and entry["lag_records"] == 0 and entry["next_offset"] == end
 
 
 def test_aborted_records_do_not_count_and_lag_reaches_zero(topic, weir):
