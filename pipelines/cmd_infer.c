@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/value.h"
 #include "ingest/file.h"
@@ -110,6 +111,7 @@ static int run(const struct command_line *line)
     int code = request_read(line, &request);
     if (code != EXIT_DONE)
         return code;
+    log_init(LOG_ERROR, false); /* what a consumer says on its way is of no interest here */
     struct weir_error error = {0};
     char **columns = NULL;
     uint32_t column_count = 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pipelines/infer_sample.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -50,6 +49,7 @@ struct sample {
     uint32_t partition_count; /* 0: not yet assigned */
     uint32_t partitions_done;
     struct weir_error trouble; /* the last one; status 0: none */
+    int64_t trouble_ns;        /* when it began */
 };
 
 struct sample_lane {
@@ -127,7 +127,8 @@ static int on_deliver(void *context, void *lane_pointer, struct batch *batch)
         s->records++;
         lane->taken++;
     }
-    if (lane->taken >= share || s->records == s->records_max)
+    bool last = batch->view.rows && batch->records[batch->view.rows - 1].offset + 1 >= lane->end;
+    if (lane->taken >= share || s->records == s->records_max || last)
         lane_done(lane);
     pthread_mutex_unlock(&s->lock);
     return SOURCE_ACCEPTED;
@@ -172,9 +173,12 @@ static void on_unavailable(void *context, const char *reason)
 {
     struct sample *s = context;
     pthread_mutex_lock(&s->lock);
+    if (reason && !s->trouble.status)
+        s->trouble_ns = clock_mono_ns();
     s->trouble.status = 0;
     if (reason)
         error_set(&s->trouble, WEIR_E_UNAVAILABLE, "%s", reason);
+    pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -212,19 +216,31 @@ static bool enough(const struct sample *s)
            (s->records == s->records_max || s->partitions_done >= s->partition_count);
 }
 
+/* When to give up: sooner where the trouble is known and does not go away. */
+static int64_t deadline_ns(const struct sample *s, int64_t began_ns)
+{
+    int64_t latest = began_ns + SAMPLE_WAIT_MS * 1000000LL;
+    int64_t troubled = s->trouble_ns + SAMPLE_TROUBLE_MS * 1000000LL;
+    return s->trouble.status && troubled < latest ? troubled : latest;
+}
+
 static int wait_for_records(struct sample *s, struct weir_error *error)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += SAMPLE_WAIT_MS / 1000;
-    int waited = 0;
+    int64_t began_ns = clock_mono_ns();
     pthread_mutex_lock(&s->lock);
-    while (!enough(s) && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    while (!enough(s) && clock_mono_ns() < deadline_ns(s, began_ns)) {
+        struct timespec until;
+        int64_t left_ns = deadline_ns(s, began_ns) - clock_mono_ns();
+        clock_gettime(CLOCK_REALTIME, &until);
+        left_ns = until.tv_nsec + (left_ns > 0 ? left_ns : 0);
+        until.tv_sec += left_ns / 1000000000;
+        until.tv_nsec = left_ns % 1000000000;
+        pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    }
     int status = 0;
     if (!s->records && s->trouble.status)
         status = error_set(error, WEIR_E_UNAVAILABLE, "%s", s->trouble.text);
-    else if (!s->records && waited == ETIMEDOUT)
+    else if (!s->records && !enough(s))
         status = error_set(error, WEIR_E_UNAVAILABLE,
                            "no record came within %d s; is the topic there, and the broker up?",
                            SAMPLE_WAIT_MS / 1000);

@@ -5,7 +5,8 @@
 
 #include "ingest/infer.h"
 
-#define SAMPLE_WAIT_MS 15000 /* for a broker that says nothing */
+#define SAMPLE_WAIT_MS    15000 /* for a broker that says nothing */
+#define SAMPLE_TROUBLE_MS 3000  /* for one that cannot be reached */
 
 /* The first `records_max` records of a file. csv: as the options of the struct infer say. */
 int infer_sample_file(struct infer *infer, const char *path, bool csv, char delimiter,

@@ -13,6 +13,7 @@
     X(check)                                                                                       \
     X(test)                                                                                        \
     X(explain)                                                                                     \
+    X(infer)                                                                                       \
     X(produce)                                                                                     \
     X(broker)                                                                                      \
     X(demo)                                                                                        \
