@@ -2,10 +2,10 @@
 /*
  * decode.h: bytes -> typed columns.
  *
- * A decoder reads the values of a batch's selected rows and sets one column for each declared field.
- * It looks at declared fields only; what else a record holds is skipped (unless json_validate_full).
- * A record that cannot be decoded is rejected alone, with reason and text. Strings are views into
- * the payload, or into the batch's memory where they had to be unescaped.
+ * A decoder reads the values of a batch's selected rows and sets one column for each declared
+ * field. It looks at declared fields only; what else a record holds is skipped (unless
+ * json_validate_full). A record that cannot be decoded is rejected alone, with reason and text.
+ * Strings are views into the payload, or into the batch's memory where they had to be unescaped.
  *
  * A decoder belongs to one worker: it keeps its parser's memory.
  */
@@ -22,7 +22,7 @@ enum decode_time {
     DECODE_TIME_FORMAT   /* text, strptime */
 };
 
-#define DECODE_DEPTH_MAX       512       /* nesting of a JSON record, levels */
+#define DECODE_DEPTH_MAX        512         /* nesting of a JSON record, levels */
 #define DECODE_RECORD_BYTES_MAX (16u << 20) /* a larger record is rejected as too_large */
 
 struct decode_field {
@@ -51,7 +51,8 @@ struct decoder;
 int decoder_new(const struct decode_options *options, const struct decode_field *fields,
                 uint32_t field_count, struct decoder **ret_decoder, struct weir_error *error);
 void decoder_free(struct decoder *decoder);
-/* [worker] Sets the columns, rejects what does not decode (the caller narrows). Negative: no memory. */
+/* [worker] Sets the columns, rejects what does not decode (the caller narrows). Negative: no
+ * memory. */
 int decoder_run(struct decoder *decoder, struct batch *batch, struct weir_error *error);
 
 /* The type of a `fields:` entry with its time format: "int", "string?", "timestamp(ms)?",

@@ -193,7 +193,7 @@ int json_slot_value(struct decoder *decoder, struct decode_slot *slot, uint32_t 
         break;
     case WEIR_TIMESTAMP:
         if (first == '"') {
-            struct weir_str value;
+            struct weir_str value = {NULL, 0, 0};
             int outcome = string_value(decoder, slot, token, &value);
             return outcome == DECODE_DONE ? slot_time(decoder, slot, value) : outcome;
         }

@@ -456,6 +456,7 @@ enum json_wrong json_check(const struct json_text *text, uint32_t token, uint32_
     c.depth = 0;
     c.base = level;
     c.level_max = level_max;
+    memset(c.arrays, 0, sizeof(c.arrays));
     if (keys && !keys_begin(keys, text->count / 2, text->length))
         return JSON_OUT_OF_MEMORY;
 

@@ -55,11 +55,17 @@ static char *segment_path(const struct reject_log *log, uint32_t number)
 /* The number in a file's name; 0: not one of ours. */
 static uint32_t segment_number(const char *name)
 {
-    unsigned number = 0;
-    int length = 0;
-    if (sscanf(name, "rejected-%8u.ndjson%n", &number, &length) != 1 || length == 0 || name[length])
+    static const char before[] = "rejected-";
+    static const char behind[] = ".ndjson";
+    if (!text_starts(name, before))
         return 0;
-    return number;
+    const char *number = name + sizeof(before) - 1;
+    size_t digits = strspn(number, "0123456789");
+    int64_t value;
+    if (strcmp(number + digits, behind) != 0 || int_read(number, digits, &value) != 0 ||
+        value > UINT32_MAX - 1)
+        return 0;
+    return (uint32_t)value;
 }
 
 static int segment_open(struct reject_log *log, uint32_t number, struct weir_error *error)

@@ -2,11 +2,12 @@
 /*
  * reject_log.h: rejected records with their original bytes, in files of the data directory.
  *
- * One NDJSON line for each: id, time, stage, reason, error, topic, partition, offset, timestamp, key,
- * value, encoding (utf8 | base64, of key and value), headers. The id is made of topic, partition and
- * offset: a record that is read and rejected again after a restart has it again. The files are bounded: when bytes_max is reached the
- * oldest are kept and reject_log_add answers WEIR_E_LIMIT, so that the partition stops and nothing is
- * lost silently. Any worker; a lock inside.
+ * One NDJSON line for each: id, time, stage, reason, error, topic, partition, offset, timestamp,
+ * key, value, encoding (utf8 | base64, of key and value), headers. The id is made of topic,
+ * partition and offset: a record that is read and rejected again after a restart has it again. The
+ * files are bounded: when bytes_max is reached the oldest are kept and reject_log_add answers
+ * WEIR_E_LIMIT, so that the partition stops and nothing is lost silently. Any worker; a lock
+ * inside.
  */
 #ifndef INGEST_REJECT_LOG_H
 #define INGEST_REJECT_LOG_H

@@ -370,7 +370,7 @@ struct plain {
 
 static void plain_blanks(struct plain *p)
 {
-    while (p->at < p->end && memchr(" \t\r\n", *p->at, 4))
+    while (p->at < p->end && (*p->at == ' ' || *p->at == '\t' || *p->at == '\r' || *p->at == '\n'))
         p->at++;
 }
 
@@ -715,7 +715,8 @@ static void test_utf8(void **state)
                 "\xf0\x9f", "\x80",         "\xed\xa0\x80",     "\xc0\x80", "\xf8\x88\x80\x80"};
             const char *piece = pieces[below(below(2) ? 3 : COUNT_OF(pieces))];
             size_t at = below((uint32_t)(length - 3));
-            memcpy(data + at, piece, strlen(piece));
+            for (size_t i = 0; piece[i]; i++)
+                data[at + i] = piece[i];
         }
         assert_int_equal(json_utf8_valid(data, length), utf8_valid(data, length));
     }

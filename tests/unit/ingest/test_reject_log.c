@@ -142,7 +142,8 @@ static void test_bound(void **state)
     struct batch *batch = rejected_batch(&record, 1);
     struct weir_error error;
     struct reject_log *log = open_log(1000);
-    uint32_t added = 0;
+    assert_int_equal(reject_log_add(log, batch, &error), 0);
+    uint32_t added = 1;
     int status;
     while ((status = reject_log_add(log, batch, &error)) == 0)
         added++;
