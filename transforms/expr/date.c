@@ -356,95 +356,136 @@ bool date_letter_known(char letter)
 static struct date_parts thursday_of(struct moment moment, const struct date_parts *p)
 {
     int64_t monday_based = (p->weekday + 6) % 7;
-    return moment_parts((struct moment){moment.ms + (3 - monday_based) * MS_PER_DAY, 0});
+    struct date_parts thursday =
+        moment_parts((struct moment){moment.ms + (3 - monday_based) * MS_PER_DAY, 0});
+    if (thursday.year < 0)
+        thursday.year = 0; /* of 0000-01-01 */
+    return thursday;
+});
+}
+
+/* At least `width` digits, filled with `fill`. Returns the length. */
+static uint32_t put_number(char *out, uint64_t value, uint32_t width, char fill)
+{
+    char digits[24];
+    uint32_t count = 0, length = 0;
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    for (; length + count < width; length++)
+        out[length] = fill;
+    while (count)
+        out[length++] = digits[--count];
+    return length;
+}
+
+static uint32_t put_two(char *out, uint32_t value)
+{
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
+    return 2;
+}
+
+static uint32_t put_text(char *out, const char *text)
+{
+    memcpy(out, text, 2);
+    return 2;
+}
+
+static uint32_t put_clock(char *out, const struct date_parts *p, bool seconds)
+{
+    put_two(out, p->hour);
+    out[2] = ':';
+    put_two(out + 3, p->minute);
+    if (!seconds)
+        return 5;
+    out[5] = ':';
+    put_two(out + 6, p->second);
+    return 8;
+}
+
+static uint32_t put_date(char *out, const struct date_parts *p)
+{
+    uint32_t length = put_number(out, (uint64_t)p->year, 4, '0');
+    out[length++] = '-';
+    length += put_two(out + length, p->month);
+    out[length++] = '-';
+    return length + put_two(out + length, p->day);
+}
+
+static uint32_t put_seconds(char *out, const struct date_parts *p)
+{
+    put_two(out, p->second);
+    out[2] = '.';
+    return 3 + put_number(out + 3, p->ms, 3, '0');
+}
+
+static uint32_t put_signed(char *out, int64_t value)
+{
+    uint32_t sign = value < 0;
+    out[0] = '-';
+    return sign + put_number(out + sign, (uint64_t)(value < 0 ? -value : value), 1, '0');
 }
 
 uint32_t date_letter_write(char letter, struct moment moment, const struct date_parts *p, char *out)
 {
-    const size_t room = DATE_LETTER_BYTES_MAX;
     const uint32_t twelve = p->hour % 12 ? p->hour % 12 : 12;
-    int length = 0;
     switch (letter) {
     case 'd':
-        length = snprintf(out, room, "%02u", p->day);
-        break;
+        return put_two(out, p->day);
     case 'e':
-        length = snprintf(out, room, "%2u", p->day);
-        break;
+        return put_number(out, p->day, 2, ' ');
     case 'f':
-        length = snprintf(out, room, "%02u.%03u", p->second, p->ms);
-        break;
+        return put_seconds(out, p);
     case 'F':
-        length = snprintf(out, room, "%04d-%02u-%02u", (int)p->year, p->month, p->day);
-        break;
+        return put_date(out, p);
     case 'g':
-        length = snprintf(out, room, "%02d", (int)(thursday_of(moment, p).year % 100));
-        break;
+        return put_two(out, (uint32_t)(thursday_of(moment, p).year % 100));
     case 'G':
-        length = snprintf(out, room, "%04d", (int)thursday_of(moment, p).year);
-        break;
+        return put_number(out, (uint64_t)thursday_of(moment, p).year, 4, '0');
     case 'H':
-        length = snprintf(out, room, "%02u", p->hour);
-        break;
+        return put_two(out, p->hour);
     case 'I':
-        length = snprintf(out, room, "%02u", twelve);
-        break;
+        return put_two(out, twelve);
     case 'j':
-        length = snprintf(out, room, "%03u", p->year_day + 1);
-        break;
+        return put_number(out, p->year_day + 1, 3, '0');
     case 'J':
-        length = snprintf(out, room, "%.16g", moment_julian_day(moment));
-        break;
+        return (uint32_t)snprintf(out, DATE_LETTER_BYTES_MAX, "%.16g", moment_julian_day(moment));
     case 'k':
-        length = snprintf(out, room, "%2u", p->hour);
-        break;
+        return put_number(out, p->hour, 2, ' ');
     case 'l':
-        length = snprintf(out, room, "%2u", twelve);
-        break;
+        return put_number(out, twelve, 2, ' ');
     case 'm':
-        length = snprintf(out, room, "%02u", p->month);
-        break;
+        return put_two(out, p->month);
     case 'M':
-        length = snprintf(out, room, "%02u", p->minute);
-        break;
+        return put_two(out, p->minute);
     case 'p':
-        length = snprintf(out, room, "%s", p->hour >= 12 ? "PM" : "AM");
-        break;
+        return put_text(out, p->hour >= 12 ? "PM" : "AM");
     case 'P':
-        length = snprintf(out, room, "%s", p->hour >= 12 ? "pm" : "am");
-        break;
+        return put_text(out, p->hour >= 12 ? "pm" : "am");
     case 'R':
-        length = snprintf(out, room, "%02u:%02u", p->hour, p->minute);
-        break;
+        return put_clock(out, p, false);
     case 's':
-        length = snprintf(out, room, "%lld", (long long)floor_div(moment.ms, MS_PER_SECOND));
-        break;
+        return put_signed(out, floor_div(moment.ms, MS_PER_SECOND));
     case 'S':
-        length = snprintf(out, room, "%02u", p->second);
-        break;
+        return put_two(out, p->second);
     case 'T':
-        length = snprintf(out, room, "%02u:%02u:%02u", p->hour, p->minute, p->second);
-        break;
+        return put_clock(out, p, true);
     case 'u':
-        length = snprintf(out, room, "%u", p->weekday ? p->weekday : 7);
-        break;
+        return put_number(out, p->weekday ? p->weekday : 7, 1, '0');
     case 'U':
-        length = snprintf(out, room, "%02u", (p->year_day + 7 - p->weekday) / 7);
-        break;
+        return put_two(out, (p->year_day + 7 - p->weekday) / 7);
     case 'V':
-        length = snprintf(out, room, "%02u", thursday_of(moment, p).year_day / 7 + 1);
-        break;
+        return put_two(out, thursday_of(moment, p).year_day / 7 + 1);
     case 'w':
-        length = snprintf(out, room, "%u", p->weekday);
-        break;
+        return put_number(out, p->weekday, 1, '0');
     case 'W':
-        length = snprintf(out, room, "%02u", (p->year_day + 7 - (p->weekday + 6) % 7) / 7);
-        break;
+        return put_two(out, (p->year_day + 7 - (p->weekday + 6) % 7) / 7);
     case 'Y':
-        length = snprintf(out, room, "%04d", (int)p->year);
-        break;
+        return put_number(out, (uint64_t)p->year, 4, '0');
     default:
-        out[length++] = letter;
+        out[0] = letter;
+        return 1;
     }
-    return (uint32_t)length;
 }

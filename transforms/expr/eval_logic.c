@@ -259,7 +259,8 @@ struct vec *eval_extreme(const struct node *node, struct eval *eval, struct sele
                 continue;
             }
             int order = i ? compare_row(arg, out, row) : greatest ? 1 : -1;
-            if (greatest ? order > 0 : order < 0)
+            /* Of 0.0 and -0.0, SQLite's min takes the later. */
+            if (greatest ? order > 0 : order <= 0)
                 vec_copy(out, arg, one);
         }
     }

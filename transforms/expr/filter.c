@@ -76,7 +76,7 @@ static bool filter_some(const struct node *node, struct eval *eval, struct selec
     for (uint32_t i = 0; i < kept; i++) {
         uint16_t row = all[i];
         out[total] = row;
-        total += (taken[row >> 6] >> (row & 63)) & 1;
+        total += (uint32_t)((taken[row >> 6] >> (row & 63)) & 1);
     }
     *ret_count = total;
     return true;
