@@ -30,6 +30,7 @@ struct listener {
     uint32_t biggest;
     int64_t start;
     int64_t position;
+    int64_t last_offset; /* of the records delivered */
     int64_t end;
     int64_t high;
     uint32_t ticks, deliveries, batches_done, revoked, assigned, rebalanced, rebalanced_count;
@@ -126,6 +127,7 @@ static int on_deliver(void *context, void *lane, struct batch *batch)
             if (r->value.length > l->biggest)
                 l->biggest = r->value.length;
             l->record_count++;
+            l->last_offset = r->offset;
         }
     }
     bool stop = l->stop_in_deliver;
@@ -139,7 +141,7 @@ static void on_position(void *context, void *lane, int64_t next_offset)
 {
     struct listener *l = context;
     pthread_mutex_lock(&l->lock);
-    assert_true(next_offset >= l->position);
+    assert_true(next_offset >= l->position && next_offset > l->last_offset);
     l->position = next_offset;
     note(l);
 }
@@ -206,6 +208,7 @@ static char path[64];
 static void listener_init(struct listener *l)
 {
     memset(l, 0, sizeof(*l));
+    l->last_offset = -1;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->changed, NULL);
     text_add(&l->records, "");
