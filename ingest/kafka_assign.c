@@ -27,8 +27,7 @@
 
 #define MS 1000000LL
 
-/* ---- what is known of a topic
- * ------------------------------------------------------------------*/
+/* ---- what is known of a topic ---- */
 
 /* Leaders by partition, of the topic that was asked for last. */
 struct leaders {
@@ -60,8 +59,7 @@ static int32_t largest_partition(const rd_kafka_topic_partition_list_t *list, co
     return largest;
 }
 
-/* ---- lanes
- * -------------------------------------------------------------------------------------*/
+/* ---- lanes ---- */
 
 static void lane_free(struct kafka_lane *lane)
 {
@@ -188,8 +186,7 @@ static struct kafka_lane **uninstall(struct kafka_source *source, uint32_t *ret_
     return lanes;
 }
 
-/* ---- ASSIGN
- * ------------------------------------------------------------------------------------*/
+/* ---- ASSIGN ---- */
 
 static void wait_for_leader(struct kafka_source *source,
                             const rd_kafka_topic_partition_t *partition, rd_kafka_resp_err_t err)
@@ -303,8 +300,7 @@ static void assign(struct kafka_source *source, const rd_kafka_topic_partition_l
     kafka_watch_kick(source);
 }
 
-/* ---- REVOKE
- * ------------------------------------------------------------------------------------*/
+/* ---- REVOKE ---- */
 
 /* librdkafka keeps a pause over the end of an assignment; the next one begins without. */
 static void forget_pauses(struct kafka_source *source, struct kafka_lane *const *lanes,

@@ -56,8 +56,7 @@ struct kafka_broker {
     size_t connection_count;
 };
 
-/* ---- the relay
- * ---------------------------------------------------------------------------------*/
+/* ---- the relay ---- */
 
 static void set_nonblocking(int fd)
 {
@@ -221,8 +220,7 @@ static int start_relay(struct kafka_broker *b, struct weir_error *error)
     return 0;
 }
 
-/* ---- the cluster
- * -------------------------------------------------------------------------------*/
+/* ---- the cluster ---- */
 
 static int start_cluster(struct kafka_broker *b, struct weir_error *error)
 {

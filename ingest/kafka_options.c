@@ -89,8 +89,7 @@ const char *kafka_property_get(const struct kafka_property *properties, uint32_t
     return NULL;
 }
 
-/* ---- librdkafka's own vocabulary
- * ---------------------------------------------------------------*/
+/* ---- librdkafka's own vocabulary ---- */
 
 /* The names that this librdkafka knows, with the role of each: 'C', 'P' or '*'. */
 struct vocabulary {
@@ -158,8 +157,7 @@ static char vocabulary_role(const struct vocabulary *v, const char *name)
     return role;
 }
 
-/* ---- one property
- * ------------------------------------------------------------------------------*/
+/* ---- one property ---- */
 
 /* librdkafka repeats a refused value in its text. */
 static bool may_be_printed(const struct kafka_property *property)
@@ -273,8 +271,7 @@ static int set_property(rd_kafka_conf_t *conf, const struct vocabulary *v,
     }
 }
 
-/* ---- the check
- * ---------------------------------------------------------------------------------*/
+/* ---- the check ---- */
 
 /* host[:port], an IPv6 host in brackets. librdkafka takes a PROTOCOL:// in front of it. */
 static bool broker_is_valid(const char *text, size_t length)
@@ -372,8 +369,7 @@ void kafka_options_check(const struct kafka_options *options, struct problems *p
     check_security(options, problems);
 }
 
-/* ---- configurations and clients
- * ----------------------------------------------------------------*/
+/* ---- configurations and clients ---- */
 
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value,
                    struct weir_error *error)

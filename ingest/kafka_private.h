@@ -27,7 +27,6 @@
 #define KAFKA_LEADER_RETRY_MS       300   /* there, for a leader that is just moving */
 #define KAFKA_COMMIT_TIMEOUT_MS     5000  /* of a commit that a rebalance waits for */
 #define KAFKA_CLOSE_TIMEOUT_MS      10000 /* of leaving the group, once all is revoked */
-#define KAFKA_ROUND_MS_MAX          50    /* a worker's round is cut short after this */
 #define KAFKA_DUTIES_MS             100
 #define KAFKA_HELD_RETRY_MS         10
 #define KAFKA_WAKE_MS               20   /* see rule 11 */
@@ -107,7 +106,6 @@ struct kafka_worker {
     _Atomic bool leave;
     uint64_t rounds; /* under lock */
     bool in_round;   /* [worker] */
-    int64_t round_ns;
     int64_t duties_ns;
 
     /* The lane of the last message, by what a message carries. [worker], held */
@@ -120,7 +118,8 @@ struct kafka_worker {
     const rd_kafka_topic_t **topic_pointers; /* by source->topics, learnt from messages */
 
     struct text headers;
-    _Atomic uint64_t records;
+    _Atomic uint64_t records; /* delivered */
+    _Atomic uint64_t bytes;
     uint64_t dropped; /* of partitions that are not ours (any more) */
 };
 
@@ -153,7 +152,8 @@ struct kafka_source {
     uint32_t topic_count;
     struct kafka_worker *workers;
     uint32_t worker_count;
-    uint32_t queue_records; /* queued.min.messages */
+    uint64_t queue_records; /* limits of a worker's queue */
+    uint64_t queue_bytes;
     rd_kafka_queue_t *main_queue;
     rd_kafka_queue_t *commit_queue;
 
@@ -195,7 +195,7 @@ struct kafka_source {
     uint32_t error_count;
 };
 
-/* ---- kafka_source.c ----*/
+/* ---- kafka_source.c ---- */
 /* [any] Leave and join again, at the next turn of the control thread, at most once in a growing
  * while: the only way to start a partition again whose fetcher has stopped. */
 void kafka_source_rejoin(struct kafka_source *source);
@@ -204,13 +204,13 @@ void kafka_source_count_error(struct kafka_source *source, rd_kafka_resp_err_t e
 void kafka_source_commit_flush(struct kafka_source *source, int wait_ms);
 struct kafka_topic *kafka_source_topic(struct kafka_source *source, const char *name);
 
-/* ---- kafka_assign.c ----*/
+/* ---- kafka_assign.c ---- */
 void kafka_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t err,
                      rd_kafka_topic_partition_list_t *partitions, void *opaque);
 /* [control] Takes all lanes away and hands them over; `lost`: without writing anything. */
 void kafka_revoke_all(struct kafka_source *source, bool lost);
 
-/* ---- kafka_worker.c ----*/
+/* ---- kafka_worker.c ---- */
 int kafka_worker_start(struct kafka_worker *worker, struct weir_error *error);
 void kafka_worker_join(struct kafka_worker *worker);
 /* [control] Between the two, no worker is in a round and lanes may change. */
@@ -219,7 +219,7 @@ void kafka_workers_release(struct kafka_source *source);
 /* [control] Whatever stood in the workers' queues before has been through them. */
 void kafka_workers_flush(struct kafka_source *source);
 
-/* ---- kafka_watch.c ----*/
+/* ---- kafka_watch.c ---- */
 int kafka_watch_start(struct kafka_source *source, struct weir_error *error);
 void kafka_watch_join(struct kafka_source *source);
 void kafka_watch_kick(struct kafka_source *source); /* [any] */
@@ -228,7 +228,7 @@ rd_kafka_resp_err_t kafka_topic_ask(rd_kafka_t *client, const char *topic, int t
                                     int32_t *ret_partition_count, int32_t *leaders,
                                     int32_t leader_capacity);
 
-/* ---- kafka_trouble.c ----*/
+/* ---- kafka_trouble.c ---- */
 /* [control] From librdkafka's error callback. */
 void kafka_trouble_error(rd_kafka_t *client, int err, const char *text, void *opaque);
 void kafka_trouble_connection(struct kafka_source *source, bool trouble);

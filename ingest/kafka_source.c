@@ -110,8 +110,7 @@ void kafka_source_count_error(struct kafka_source *source, rd_kafka_resp_err_t e
     pthread_mutex_unlock(&source->errors_lock);
 }
 
-/* ---- commits
- * -----------------------------------------------------------------------------------*/
+/* ---- commits ---- */
 
 /* Under lanes_lock. */
 static struct kafka_lane *find_lane(const struct kafka_source *source, const char *topic,
@@ -228,8 +227,7 @@ void kafka_source_commit_flush(struct kafka_source *source, int wait_ms)
     }
 }
 
-/* ---- the control thread
- * ------------------------------------------------------------------------*/
+/* ---- the control thread ---- */
 
 static bool is_topic_error(rd_kafka_resp_err_t err)
 {
@@ -336,8 +334,7 @@ static void *control_main(void *argument)
     return NULL;
 }
 
-/* ---- life
- * --------------------------------------------------------------------------------------*/
+/* ---- life ---- */
 
 /* Signals are for the threads that expect them; librdkafka's inherit this. */
 static void block_signals(sigset_t *ret_before)
@@ -510,8 +507,7 @@ static const struct source_ops kafka_ops = {
     .free = kafka_free,
 };
 
-/* ---- making one
- * --------------------------------------------------------------------------------*/
+/* ---- making one ---- */
 
 static int set_default(rd_kafka_conf_t *conf, const struct kafka_options *options, const char *name,
                        const char *value, struct weir_error *error)
@@ -521,7 +517,11 @@ static int set_default(rd_kafka_conf_t *conf, const struct kafka_options *option
     return kafka_conf_set(conf, name, value, error);
 }
 
-/* Rule 11. The limits of librdkafka count for each queue that partitions are forwarded to. */
+/*
+ * Rule 11. The limits of librdkafka count for each queue that partitions are forwarded to; as much
+ * again is in the hands of the worker's round. Half of the bytes are for records, half for what
+ * librdkafka keeps beside them.
+ */
 static int set_limits(struct kafka_source *source, rd_kafka_conf_t *conf,
                       const struct kafka_options *options, struct weir_error *error)
 {
@@ -529,15 +529,16 @@ static int set_limits(struct kafka_source *source, rd_kafka_conf_t *conf,
     bytes /= source->worker_count;
     if (bytes < QUEUE_BYTES_WORKER_MIN)
         bytes = QUEUE_BYTES_WORKER_MIN;
-    uint64_t records = bytes / 2 / KAFKA_RECORD_OVERHEAD_BYTES;
+    uint64_t records = bytes / 4 / KAFKA_RECORD_OVERHEAD_BYTES;
     if (records < QUEUE_RECORDS_MIN)
         records = QUEUE_RECORDS_MIN;
     if (records > QUEUE_RECORDS_MAX)
         records = QUEUE_RECORDS_MAX;
-    uint64_t kbytes = bytes / 2 / 1024;
+    uint64_t kbytes = bytes / 4 / 1024;
     if (kbytes > 2097151) /* librdkafka's own maximum */
         kbytes = 2097151;
-    source->queue_records = (uint32_t)records;
+    source->queue_records = records;
+    source->queue_bytes = kbytes * 1024;
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)records);
     int r = set_default(conf, options, "queued.min.messages", text, error);

@@ -31,6 +31,11 @@ struct watched {
     bool at_end;
 };
 
+/* What the workers have delivered so far. */
+struct flow {
+    uint64_t records, bytes;
+};
+
 struct watcher {
     struct kafka_source *source;
     struct watched *items;
@@ -38,8 +43,8 @@ struct watcher {
     uint64_t generation;
     uint32_t next; /* whose end is asked for next */
     int64_t ends_ns, probed_ns, leaders_ns, active_until_ns;
-    uint64_t records_seen;
-    int64_t records_ns;
+    struct flow seen;
+    int64_t seen_ns;
 };
 
 static void snapshot(struct watcher *w)
@@ -84,20 +89,29 @@ static rd_kafka_resp_err_t ask_end(struct watcher *w, const struct watched *item
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-/* ---- waking the fetchers
- * -----------------------------------------------------------------------*/
+/* ---- waking the fetchers ---- */
 
-/* Whether records flow so fast that a queue may have been full. */
+static struct flow flow_now(const struct kafka_source *source)
+{
+    struct flow flow = {0, 0};
+    for (uint32_t i = 0; i < source->worker_count; i++) {
+        const struct kafka_worker *worker = &source->workers[i];
+        flow.records += atomic_load_explicit(&worker->records, memory_order_relaxed);
+        flow.bytes += atomic_load_explicit(&worker->bytes, memory_order_relaxed);
+    }
+    return flow;
+}
+
+/* Whether so much flowed within about a second that a queue may have been full. */
 static bool is_active(struct watcher *w, int64_t now)
 {
-    uint64_t records = 0;
-    for (uint32_t i = 0; i < w->source->worker_count; i++)
-        records += atomic_load_explicit(&w->source->workers[i].records, memory_order_relaxed);
-    if (records - w->records_seen >= w->source->queue_records / 4)
+    struct flow flow = flow_now(w->source);
+    if (flow.records - w->seen.records >= w->source->queue_records / 4 ||
+        flow.bytes - w->seen.bytes >= w->source->queue_bytes / 4)
         w->active_until_ns = now + NS_PER_SECOND;
-    if (now - w->records_ns >= NS_PER_SECOND || now < w->active_until_ns) {
-        w->records_seen = records;
-        w->records_ns = now;
+    if (now - w->seen_ns >= NS_PER_SECOND) {
+        w->seen = flow;
+        w->seen_ns = now;
     }
     return now < w->active_until_ns;
 }
@@ -117,8 +131,7 @@ static void wake_fetchers(struct watcher *w)
             ask_end(w, &w->items[i], KAFKA_DUTIES_MS);
 }
 
-/* ---- ends of logs
- * ------------------------------------------------------------------------------*/
+/* ---- ends of logs ---- */
 
 /* A few questions a turn, so that many partitions neither cost more than KAFKA_END_QUERIES_S_MAX
  * nor keep the fetchers waiting. */
@@ -142,8 +155,7 @@ static void ask_ends(struct watcher *w, int64_t now)
     w->ends_ns = now;
 }
 
-/* ---- topics and leaders
- * ------------------------------------------------------------------------*/
+/* ---- topics and leaders ---- */
 
 rd_kafka_resp_err_t kafka_topic_ask(rd_kafka_t *client, const char *name, int timeout_ms,
                                     int32_t *ret_partition_count, int32_t *leaders,
@@ -301,8 +313,7 @@ static void refresh_leaders(struct watcher *w, int64_t now)
     }
 }
 
-/* ---- the thread
- * --------------------------------------------------------------------------------*/
+/* ---- the thread ---- */
 
 static void turn(struct watcher *w)
 {

@@ -7,8 +7,11 @@
  *
  * Each test makes topics and groups of its own, so that a broker can be used again.
  */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -43,8 +46,7 @@ static void make_topic(const char *topic, int32_t partitions)
         fail_msg("%s", error.text);
 }
 
-/* ---- a client of our own, for what the producer of weir does not do
- * ----------------------------*/
+/* ---- a client of our own, for what the producer of weir does not do ---- */
 
 static rd_kafka_t *client_new(rd_kafka_type_t type, const char *const *settings)
 {
@@ -77,6 +79,18 @@ static void delete_topic(const char *topic)
     rd_kafka_DeleteTopics(client, &wanted, 1, NULL, queue);
     admin_wait(queue);
     rd_kafka_DeleteTopic_destroy(wanted);
+    rd_kafka_destroy(client);
+}
+
+static void create_partitions(const char *topic, size_t total)
+{
+    char text[256];
+    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
+    rd_kafka_NewPartitions_t *wanted = rd_kafka_NewPartitions_new(topic, total, text, sizeof text);
+    rd_kafka_CreatePartitions(client, &wanted, 1, NULL, queue);
+    admin_wait(queue);
+    rd_kafka_NewPartitions_destroy(wanted);
     rd_kafka_destroy(client);
 }
 
@@ -132,9 +146,14 @@ static void transaction(rd_kafka_t *client, const char *topic, int32_t partition
         fail_msg("%s", rd_kafka_error_string(error));
 }
 
-/* Values from .. from + count - 1 over the partitions in turn; returns their sum. */
-static uint64_t produce(const char *topic, int32_t partitions, int64_t from, int64_t count)
+/* Values from .. from + count - 1 over the partitions in turn, under keys of so many bytes; returns
+ * their sum. */
+static uint64_t produce_keyed(const char *topic, int32_t partitions, int64_t from, int64_t count,
+                              size_t key_bytes)
 {
+    char key[1024] = "";
+    assert_true(key_bytes < sizeof key);
+    memset(key, 'k', key_bytes);
     struct kafka_producer *producer;
     struct weir_error error = {0};
     assert_int_equal(kafka_producer_new(brokers, NULL, 0, &producer, &error), 0);
@@ -142,8 +161,9 @@ static uint64_t produce(const char *topic, int32_t partitions, int64_t from, int
     for (int64_t i = 0; i < count; i++) {
         char value[32];
         snprintf(value, sizeof value, "%lld", (long long)(from + i));
-        if (kafka_producer_send(producer, topic, (int32_t)(i % partitions), str_make(NULL, 0),
-                                str_of(value), -1, &error))
+        if (kafka_producer_send(producer, topic, (int32_t)(i % partitions),
+                                str_make(key_bytes ? key : NULL, key_bytes), str_of(value), -1,
+                                &error))
             fail_msg("%s", error.text);
         sum += (uint64_t)(from + i);
     }
@@ -154,8 +174,12 @@ static uint64_t produce(const char *topic, int32_t partitions, int64_t from, int
     return sum;
 }
 
-/* ---- tests
- * -------------------------------------------------------------------------------------*/
+static uint64_t produce(const char *topic, int32_t partitions, int64_t from, int64_t count)
+{
+    return produce_keyed(topic, partitions, from, count, 0);
+}
+
+/* ---- tests ---- */
 
 static void test_all_once(void **state)
 {
@@ -551,6 +575,147 @@ static void test_slow_handler_under_small_limits(void **state)
     toy_store_done(&store);
 }
 
+static void test_topic_grows(void **state)
+{
+    (void)state;
+    struct names n = names_of("grows");
+    make_topic(n.topic, 2);
+    produce(n.topic, 2, 0, 100);
+    struct toy_store store;
+    toy_store_init(&store);
+    const struct kafka_property often = {
+        "topic.metadata.refresh.interval.ms", "500", false, {NULL, 0, 0}};
+    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 2, &often, 1);
+    toy_run(toy);
+    toy_wait_applied(&store, 100);
+    create_partitions(n.topic, 5);
+    produce(n.topic, 5, 0, 500);
+    toy_wait_applied(&store, 600);
+    assert_int_equal(store.partition_count, 5);
+    for (int32_t i = 0; i < 5; i++)
+        assert_int_equal(store.partitions[i].next, i < 2 ? 150 : 100);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
+static int64_t resident_kbytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    assert_non_null(file);
+    char line[128];
+    long long kbytes = -1;
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %lld kB", &kbytes) == 1)
+            break;
+    fclose(file);
+    return kbytes;
+}
+
+/* A handler that is slower than the broker: what is fetched ahead stays within the budget. */
+static void test_prefetch_is_bounded(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip(); /* their memory is not ours */
+#endif
+    enum { RECORDS = 300000, BUDGET_KBYTES = 16 << 10 };
+    struct names n = names_of("bounded");
+    make_topic(n.topic, 4);
+    uint64_t sum = produce_keyed(n.topic, 4, 0, RECORDS, 250);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    toy->work_ns = 5000000; /* of a batch: 5 us a record */
+    int64_t before = resident_kbytes(), most = 0;
+    toy_run(toy);
+    while (toy_applied(&store) < RECORDS) {
+        int64_t now = resident_kbytes();
+        most = now > most ? now : most;
+        usleep(1000);
+    }
+    assert_int_equal(toy_sum(&store), sum);
+    toy_stop(toy);
+    toy_store_done(&store);
+    if (most - before > 2 * BUDGET_KBYTES) /* the records are 80 MB, 200 with their overhead */
+        fail_msg("grew by %lld kB", (long long)(most - before));
+}
+
+/* ---- a member that is frozen ---- */
+
+/* This program as a member: what it is assigned and loses is on its standard output. */
+static int member_main(const char *topic, const char *group)
+{
+    struct toy_store store;
+    toy_store_init(&store);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    static const struct kafka_property quick = {"session.timeout.ms", "6000", false, {NULL, 0, 0}};
+    struct toy *toy = toy_new(&store, brokers, topic, group, NULL, 1, &quick, 1);
+    toy->prints = true;
+    toy->commits = true;
+    toy_run(toy);
+    while (getchar() != EOF)
+        ;
+    _exit(0); /* killed, as far as the group can tell */
+}
+
+static pid_t member_start(const struct names *n, FILE **ret_output, int *ret_input)
+{
+    int input[2], output[2];
+    assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(output, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        dup2(input[0], 0);
+        dup2(output[1], 1);
+        execl("/proc/self/exe", "kafka_check", brokers, "--member", n->topic, n->group,
+              (char *)NULL);
+        _exit(127);
+    }
+    close(input[0]);
+    close(output[1]);
+    *ret_output = fdopen(output[0], "r");
+    *ret_input = input[1];
+    return pid;
+}
+
+static void expect_line(FILE *output, const char *wanted)
+{
+    char line[128];
+    while (fgets(line, sizeof line, output))
+        if (text_starts(line, wanted))
+            return;
+    fail_msg("no line `%s`", wanted);
+}
+
+static void test_frozen_member_hears_that_it_lost(void **state)
+{
+    (void)state;
+    struct names n = names_of("frozen");
+    make_topic(n.topic, 2);
+    FILE *output;
+    int input;
+    pid_t member = member_start(&n, &output, &input);
+    expect_line(output, "assigned 2");
+    kill(member, SIGSTOP);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy->commits = true;
+    toy_wait_assigned(toy, 2); /* once the session of the other is over */
+    produce(n.topic, 2, 0, 100);
+    toy_wait_applied(&store, 100);
+    kill(member, SIGCONT);
+    expect_line(output, "revoked 0 lost");
+    expect_line(output, "revoked 1 lost");
+    expect_line(output, "assigned 1");
+    toy_wait_assigned(toy, 1);
+    close(input);
+    waitpid(member, NULL, 0);
+    fclose(output);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -558,6 +723,8 @@ int main(int argc, char **argv)
         return 2;
     }
     brokers = argv[1];
+    if (argc == 5 && !strcmp(argv[2], "--member"))
+        return member_main(argv[3], argv[4]);
     run_id = (uint64_t)clock_wall_ns() / 1000000;
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);
@@ -576,6 +743,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_commits_with_metadata),
         cmocka_unit_test(test_start_by_time),
         cmocka_unit_test(test_slow_handler_under_small_limits),
+        cmocka_unit_test(test_topic_grows),
+        cmocka_unit_test(test_prefetch_is_bounded),
+        cmocka_unit_test(test_frozen_member_hears_that_it_lost),
     };
     int failed = cmocka_run_group_tests_name("kafka on a real broker", tests, NULL, NULL);
     fflush(NULL);

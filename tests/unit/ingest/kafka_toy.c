@@ -22,8 +22,7 @@ void toy_store_done(struct toy_store *store)
     pthread_mutex_destroy(&store->lock);
 }
 
-/* ---- the handler
- * -------------------------------------------------------------------------------*/
+/* ---- the handler ---- */
 
 static int64_t first_offset(struct toy *toy, const struct source_assignment *a)
 {
@@ -85,6 +84,8 @@ static void on_revoked(void *context, void *opaque, bool lost)
     CHECK(lane->toy == toy && !lane->revoked);
     CHECK(!atomic_load(&lane->busy)); /* L1 */
     lane->revoked = true;             /* what was held has been given back */
+    if (toy->prints)
+        printf("revoked %d %s\n", (int)lane->partition, lost ? "lost" : "kept");
     if (toy->commits && !lost)
         commit(toy, lane->partition, "127.0.0.1:8080; leaving");
     pthread_mutex_lock(&toy->store->lock);
@@ -99,6 +100,8 @@ static void on_rebalanced(void *context, uint32_t count)
 {
     struct toy *toy = context;
     CHECK(atomic_load(&toy->assigned) == (int)count);
+    if (toy->prints)
+        printf("assigned %u\n", count);
     for (int32_t i = 0; toy->commits && i < TOY_PARTITIONS_MAX; i++) {
         pthread_mutex_lock(&toy->store->lock);
         bool ours = toy->store->partitions[i].owner == toy;
@@ -250,8 +253,7 @@ static const struct source_handler toy_handler = {
     .topic = on_topic,
 };
 
-/* ---- members
- * -----------------------------------------------------------------------------------*/
+/* ---- members ---- */
 
 struct toy *toy_new(struct toy_store *store, const char *brokers, const char *topic,
                     const char *group, const char *instance, int workers,
@@ -310,8 +312,7 @@ void toy_stop(struct toy *toy)
     free(toy);
 }
 
-/* ---- waiting
- * -----------------------------------------------------------------------------------*/
+/* ---- waiting ---- */
 
 uint64_t toy_applied(struct toy_store *store)
 {

@@ -65,6 +65,7 @@ struct toy {
     bool commits;               /* commit in revoked and rebalanced */
     int64_t gaps;               /* decided in assigned */
     uint64_t work_ns;           /* a deliver takes so long */
+    bool prints;                /* assignments and revocations, a line each */
 };
 
 void toy_store_init(struct toy_store *store);
