@@ -143,8 +143,8 @@ static int find_key(struct decoder *decoder, struct json_object *object, uint32_
         return DECODE_DONE;
     }
     /* One that was there the last time may be missing now. */
-    if (*place + 1 < object->step_count && json_step_is(&object->steps[*place + 1], quote, span) &&
-        !text->escaped) {
+    if (*place + 1 < JSON_STEPS_MAX &&
+        json_step_is(&object->steps[*place + 1], quote, span, !text->escaped)) {
         *place += 2;
         *ret_member = object->steps[*place - 1].member;
         return DECODE_DONE;
@@ -199,8 +199,8 @@ static int walk_object(struct decoder *decoder, struct json_object *object, uint
             return json_malformed(decoder, count, "the record ends inside an object");
         struct json_member *member = NULL;
         uint32_t span = tokens[at + 1] + 1 - tokens[at];
-        if (likely(place < object->step_count && plain &&
-                   json_step_is(&object->steps[place], data + tokens[at], span))) {
+        if (likely(place < JSON_STEPS_MAX &&
+                   json_step_is(&object->steps[place], data + tokens[at], span, plain))) {
             member = object->steps[place++].member;
         } else {
             int outcome = find_key(decoder, object, at, &place, &member);

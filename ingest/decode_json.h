@@ -3,6 +3,7 @@
 #ifndef INGEST_DECODE_JSON_H
 #define INGEST_DECODE_JSON_H
 
+#include "base/check.h"
 #include "ingest/decode_private.h"
 #include "ingest/digits.h"
 #include "ingest/json_tree.h"
@@ -71,7 +72,7 @@ static inline bool json_quick_value(struct decode_slot *slot, uint32_t row,
     if (slot->type.kind == WEIR_STRING || slot->type.kind == WEIR_BYTES) {
         struct weir_str s = {p + 1, length - 2, 0};
         slot->strs[row] = s;
-        return *p == '"' && !text->escaped;
+        return *p == '"' && (likely(!text->escaped) || !memchr(p + 1, '\\', length - 2));
     }
     if (slot->type.kind == WEIR_TIMESTAMP) {
         bool quoted = *p == '"';

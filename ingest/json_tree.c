@@ -79,6 +79,7 @@ static uint32_t seal(struct json_object *object, uint32_t first_id)
         bits++;
     object->shift = 64 - bits;
     object->key_slots = mem_array((size_t)1 << bits, sizeof(*object->key_slots));
+    object->steps = mem_array(JSON_STEPS_MAX, sizeof(*object->steps));
     for (uint32_t i = 0; i < object->count; i++) {
         struct json_member *member = &object->members[i];
         member->id = id++;
@@ -140,12 +141,6 @@ void json_step_learn(struct json_object *object, uint32_t place, const char *quo
 {
     if (place >= JSON_STEPS_MAX)
         return;
-    if (place >= object->step_count) {
-        object->steps = mem_grow(object->steps, JSON_STEPS_MAX, sizeof(*object->steps));
-        memset(object->steps + object->step_count, 0,
-               (JSON_STEPS_MAX - object->step_count) * sizeof(*object->steps));
-        object->step_count = JSON_STEPS_MAX;
-    }
     bool known = span <= 16 || member || !is_ambiguous(object, quote + 1, span - 3);
     object->steps[place] = known ? step_of(quote, span, member) : (struct json_step){0};
 }

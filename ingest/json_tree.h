@@ -53,8 +53,7 @@ struct json_object {
     uint32_t count;
     uint32_t shift; /* of a key's hash, down to the number of a key slot */
     struct json_key_slot *key_slots;
-    struct json_step *steps;
-    uint32_t step_count;
+    struct json_step *steps; /* JSON_STEPS_MAX, by place */
 };
 
 /* The member of a path, made where it is not there yet. Only before json_tree_seal. */
@@ -68,16 +67,23 @@ void json_tree_done(struct json_object *root);
 struct json_member *json_tree_find(const struct json_object *object, const char *key,
                                    uint32_t length);
 
-/* quote points to the opening quote of a key, `span` bytes before what is behind its colon. */
-static inline bool json_step_is(const struct json_step *step, const char *quote, uint32_t span)
+/* quote points to the opening quote of a key, `span` bytes before what is behind its colon. In the
+ * middle of a long key that is not declared could stand an escape that makes it one that is:
+ * `plain` says that the record has no escapes. */
+static inline bool json_step_is(const struct json_step *step, const char *quote, uint32_t span,
+                                bool plain)
 {
+    if (span != step->span) /* first: the tail of a longer key could lie beyond the record */
+        return false;
     uint64_t head;
     uint64_t tail;
     memcpy(&head, quote, sizeof(head));
     memcpy(&tail, quote + step->tail_at, sizeof(tail));
-    return span == step->span && (((head ^ step->head) | (tail ^ step->tail)) & step->mask) == 0 &&
-           (span <= 16 || !step->member ||
-            memcmp(step->member->name + 7, quote + 8, span - 16) == 0);
+    if (((head ^ step->head) | (tail ^ step->tail)) & step->mask)
+        return false;
+    if (span <= 16)
+        return true;
+    return step->member ? memcmp(step->member->name + 7, quote + 8, span - 16) == 0 : plain;
 }
 
 /* Remembers a key without escapes at a place, if that can be told apart from declared ones. */

@@ -592,6 +592,28 @@ static void test_many_fields(void **state)
     text_done(&line);
 }
 
+/* A place that remembers a long key does not read beyond a short record (under AddressSanitizer).
+ */
+static void test_long_keys(void **state)
+{
+    struct rig rig;
+    struct text record = TEXT_INIT;
+    rig_json(&rig, "a int");
+    for (uint32_t length = 1; length < 100000; length = length * 3 + 1) {
+        text_clear(&record);
+        text_add(&record, "{\"");
+        for (uint32_t i = 0; i < length; i++)
+            text_add_char(&record, 'k');
+        text_add(&record, "\":0,\"a\":1}");
+        assert_string_equal(rig_one(&rig, record.data, record.length), "1");
+        assert_string_equal(rig_one(&rig, record.data, record.length), "1");
+        assert_string_equal(rig_one(&rig, "{\"a\":2}", 7), "2");
+        assert_string_equal(rig_one(&rig, "{\"\":0,\"a\":3}", 12), "3");
+    }
+    text_done(&record);
+    rig_done(&rig);
+}
+
 static void test_no_fields(void **state)
 {
     struct decode_options options = {.format = DECODE_JSON};
@@ -619,7 +641,7 @@ int main(void)
         cmocka_unit_test(test_texts),         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_sizes),         cmocka_unit_test(test_views),
         cmocka_unit_test(test_mixed_batch),   cmocka_unit_test(test_many_fields),
-        cmocka_unit_test(test_no_fields),
+        cmocka_unit_test(test_no_fields),     cmocka_unit_test(test_long_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
