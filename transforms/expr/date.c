@@ -82,8 +82,7 @@ double moment_julian_day(struct moment moment)
     return (double)(moment.ms + JULIAN_EPOCH_MS) / (double)MS_PER_DAY;
 }
 
-/* --- reading times
- * --------------------------------------------------------------------------------------- */
+/* --- reading times -------------------------------------------------------------------------- */
 
 bool timestamp_read(const char *data, size_t length, int64_t *ret_ns)
 {
@@ -198,8 +197,7 @@ bool moment_read(struct weir_str text, struct moment *ret)
     return true;
 }
 
-/* --- modifiers
- * -------------------------------------------------------------------------------------------- */
+/* --- modifiers ------------------------------------------------------------------------------ */
 
 static bool word_is(const char *from, const char *end, const char *word)
 {
@@ -344,8 +342,7 @@ bool moment_apply(struct moment *moment, const struct modifier *modifier)
     return moment_valid(*moment);
 }
 
-/* --- strftime
- * --------------------------------------------------------------------------------------------- */
+/* --- strftime ------------------------------------------------------------------------------- */
 
 bool date_letter_known(char letter)
 {
@@ -361,7 +358,6 @@ static struct date_parts thursday_of(struct moment moment, const struct date_par
     if (thursday.year < 0)
         thursday.year = 0; /* of 0000-01-01 */
     return thursday;
-});
 }
 
 /* At least `width` digits, filled with `fill`. Returns the length. */

@@ -2,8 +2,7 @@
 /* eval.c: vecs, selections, and the leaves of the tree. */
 #include "transforms/expr/eval.h"
 
-/* --- selections
- * ----------------------------------------------------------------------------------- */
+/* --- selections ----------------------------------------------------------------------------- */
 
 uint16_t *selection_new(struct eval *eval, uint32_t count)
 {
@@ -25,8 +24,7 @@ uint32_t selection_subtract(struct selection all, const uint16_t *some, uint32_t
     return kept;
 }
 
-/* --- vecs
- * ----------------------------------------------------------------------------------------- */
+/* --- vecs ----------------------------------------------------------------------------------- */
 
 static size_t value_bytes(struct weir_type type)
 {
@@ -127,8 +125,7 @@ void vec_copy(struct vec *to, const struct vec *from, struct selection rows)
     }
 }
 
-/* --- rejected rows
- * -------------------------------------------------------------------------------- */
+/* --- rejected rows -------------------------------------------------------------------------- */
 
 /* The text names the expression, not the record's values: it goes to logs. */
 void eval_reject(struct eval *eval, const struct node *node, uint32_t row, enum weir_reason reason,
@@ -140,8 +137,7 @@ void eval_reject(struct eval *eval, const struct node *node, uint32_t row, enum 
                  eval->expr->text + node->start, cut ? " .." : "", what);
 }
 
-/* --- leaves
- * --------------------------------------------------------------------------------------- */
+/* --- leaves --------------------------------------------------------------------------------- */
 
 /* A text may become a value of the result, which outlives the expression. */
 static bool own_text(struct vec *vec, struct eval *eval)
@@ -185,8 +181,7 @@ struct vec *eval_same(const struct node *node, struct eval *eval, struct selecti
     return node_run(node->args[0], eval, rows);
 }
 
-/* --- functions row by row
- * -------------------------------------------------------------------------- */
+/* --- functions row by row ------------------------------------------------------------------- */
 
 char *texts_reserve(struct eval *eval, struct texts *texts, size_t bytes)
 {

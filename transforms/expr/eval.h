@@ -106,8 +106,7 @@ node_eval eval_comparison, eval_is, eval_is_null, eval_between, eval_in;
 node_eval eval_not, eval_and, eval_or, eval_case, eval_case_of;
 node_eval eval_call, eval_coalesce, eval_iif, eval_nullif, eval_extreme;
 
-/* --- functions, row by row ---------------------------------------------------------------------
- */
+/* --- functions, row by row ------------------------------------------------------------------ */
 
 /* Texts made by one call for a whole batch, one behind the other. */
 struct texts {

@@ -190,8 +190,7 @@ struct vec *eval_arithmetic(const struct node *node, struct eval *eval, struct s
     return o.out;
 }
 
-/* --- floats
- * ---------------------------------------------------------------------------------------- */
+/* --- floats --------------------------------------------------------------------------------- */
 
 /* Collects whether some result is not finite: its exponent is all ones. */
 #define FLOAT_LOOP(name, op)                                                                       \
@@ -312,8 +311,7 @@ struct vec *eval_float_arithmetic(const struct node *node, struct eval *eval, st
     return o.out;
 }
 
-/* --- one operand, and bits
- * ------------------------------------------------------------------------- */
+/* --- one operand, and bits ------------------------------------------------------------------ */
 
 struct vec *eval_negate(const struct node *node, struct eval *eval, struct selection rows)
 {

@@ -41,8 +41,7 @@ static inline double from_float(const struct cast *cast, uint32_t row)
     return cast->from->c.floats[row & cast->from->mask];
 }
 
-/* --- texts that are numbers
- * ---------------------------------------------------------------------------- */
+/* --- texts that are numbers ----------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -174,8 +173,7 @@ static enum cast_result text_to_float(struct weir_str s, double *ret_value)
     return isfinite(*ret_value) ? CAST_DONE : CAST_OVERFLOW;
 }
 
-/* --- rows, by the type that is made
- * ---------------------------------------------------------------------- */
+/* --- rows, by the type that is made --------------------------------------------------------- */
 
 static enum cast_result int_from_str(struct cast *cast, uint32_t row)
 {

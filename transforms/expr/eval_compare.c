@@ -8,8 +8,7 @@
  */
 #include "transforms/expr/compare.h"
 
-/* --- loops
- * ----------------------------------------------------------------------------------------- */
+/* --- loops ---------------------------------------------------------------------------------- */
 
 #define COMPARE_LOOPS(name, ctype, member, op)                                                     \
     static void bools_##name(uint8_t *restrict out, const struct vec *a, const struct vec *b,      \
@@ -105,8 +104,7 @@ static enum loop_kind loop_for(const struct vec *a, const struct vec *b)
     }
 }
 
-/* --- equality with a short constant text
- * ------------------------------------------------------------ */
+/* --- equality with a short constant text ---------------------------------------------------- */
 
 #define SHORT_TEXT_BYTES_MAX 16
 
@@ -183,8 +181,7 @@ static bool short_applies(enum node_kind op, const struct vec *a, const struct v
            !b->mask && !b->c.valid && b->c.strs[0].length <= SHORT_TEXT_BYTES_MAX;
 }
 
-/* --- row by row
- * ------------------------------------------------------------------------------------- */
+/* --- row by row ----------------------------------------------------------------------------- */
 
 static double as_float(const struct vec *vec, uint32_t row)
 {
@@ -256,8 +253,7 @@ static bool row_fits(enum node_kind op, const struct vec *a, const struct vec *b
     return order_fits(op, compare_row(a, b, row));
 }
 
-/* --- both ways
- * --------------------------------------------------------------------------------------- */
+/* --- both ways ------------------------------------------------------------------------------ */
 
 enum node_kind compare_not(enum node_kind op)
 {
@@ -343,8 +339,7 @@ uint32_t compare_filter(enum node_kind op, const struct vec *a, const struct vec
     return drop_nulls(b, out, drop_nulls(a, out, kept));
 }
 
-/* --- nodes
- * ------------------------------------------------------------------------------------------- */
+/* --- nodes ---------------------------------------------------------------------------------- */
 
 struct vec *eval_comparison(const struct node *node, struct eval *eval, struct selection rows)
 {

@@ -71,8 +71,7 @@ struct vec *eval_or(const struct node *node, struct eval *eval, struct selection
     return eval_chain(node, eval, rows, true);
 }
 
-/* --- values that are taken from one of several nodes
- * --------------------------------------------------- */
+/* --- values that are taken from one of several nodes ---------------------------------------- */
 
 struct choice {
     struct eval *eval;

@@ -29,9 +29,7 @@ struct format {
     struct piece *pieces;
 };
 
-/* --- compiling
- * ------------------------------------------------------------------------------------------------
- */
+/* --- compiling ------------------------------------------------------------------------------ */
 
 struct reader {
     struct compiler *compiler;
@@ -174,9 +172,7 @@ bool check_format(struct compiler *compiler, struct node *node)
     return true;
 }
 
-/* --- rows
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static struct weir_str text_of(const struct call *call, const struct piece *piece, uint32_t row)
 {

@@ -14,8 +14,7 @@
 #define NULLS    FUNCTION_NULLS
 
 const struct function functions[] = {
-    /* --- operators, by precedence from the lowest -----------------------------------------------
-     */
+    /* --- operators, by precedence from the lowest ------------------------------------------- */
     OPERATOR("OR", "bool OR bool -> bool",
              "True if one side is. The right side is not looked at where the left one is true.",
              "1 > 2 OR 'a' = 'a'", "true"),
@@ -92,8 +91,7 @@ const struct function functions[] = {
              "loses its fraction to an int; a decimal is rounded.",
              "CAST('12' AS int) + CAST(2.9 AS int)", "14"),
 
-    /* --- numbers
-       ----------------------------------------------------------------------------------- */
+    /* --- numbers ---------------------------------------------------------------------------- */
     {{"abs", "abs(x number) -> number", "Without its sign.", "abs(-2.5)", "2.5"},
      "n",
      WEIR_INT,
@@ -288,8 +286,7 @@ const struct function functions[] = {
      NULL,
      row_radians},
 
-    /* --- one of several values
-       ---------------------------------------------------------------------- */
+    /* --- one of several values -------------------------------------------------------------- */
     {{"min", "min(x any, y any, ..) -> any", "The least; null if one is null.", "min(3, 1, 2)",
       "1"},
      "aa*",
@@ -341,8 +338,7 @@ const struct function functions[] = {
      eval_iif,
      NULL},
 
-    /* --- texts
-       ---------------------------------------------------------------------------------------- */
+    /* --- texts ------------------------------------------------------------------------------ */
     {{"length", "length(x string or bytes) -> int", "Characters of a string, bytes of bytes.",
       "length('é')", "1"},
      "x",
@@ -543,8 +539,7 @@ const struct function functions[] = {
      eval_like,
      NULL},
 
-    /* --- times
-       ------------------------------------------------------------------------------------------ */
+    /* --- times ------------------------------------------------------------------------------ */
     {{"timestamp", "timestamp(time[, modifier, ..]) -> timestamp",
       "A time of type timestamp, moved by modifiers. Not in SQLite. time is a timestamp, a text "
       "('2026-11-21 10:00', 'now': when the batch was begun), or a number followed by "
@@ -610,8 +605,7 @@ const struct function functions[] = {
      NULL,
      row_strftime},
 
-    /* --- json and others
-       ----------------------------------------------------------------------------------- */
+    /* --- json and others -------------------------------------------------------------------- */
     {{"json_extract", "json_extract(x json, path string) -> string",
       "The member at a path, as text: the same as ->>.",
       "json_extract(CAST('{\"a\": [1, 2]}' AS json), '$.a[#-1]')", "'2'"},

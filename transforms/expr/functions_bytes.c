@@ -57,9 +57,7 @@ bool row_unhex(struct call *call, uint32_t row)
     return call_commit(call, row, to, length);
 }
 
-/* --- quote
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- quote ---------------------------------------------------------------------------------- */
 
 bool check_quote(struct compiler *compiler, struct node *node)
 {
@@ -134,8 +132,7 @@ bool row_quote(struct call *call, uint32_t row)
     return call_commit(call, row, to, length);
 }
 
-/* --- typeof and hash
- * ------------------------------------------------------------------------------------------- */
+/* --- typeof and hash ------------------------------------------------------------------------ */
 
 bool check_typeof(struct compiler *compiler, struct node *node)
 {

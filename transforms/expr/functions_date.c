@@ -164,9 +164,7 @@ bool check_strftime(struct compiler *compiler, struct node *node)
     return true;
 }
 
-/* --- rows
- * ------------------------------------------------------------------------------------------------
- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static bool seconds_moment(double seconds, struct moment *ret)
 {

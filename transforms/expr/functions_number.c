@@ -96,9 +96,7 @@ bool check_extreme(struct compiler *compiler, struct node *node)
     return true;
 }
 
-/* --- rows
- * ------------------------------------------------------------------------------------------------
- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 bool row_abs(struct call *call, uint32_t row)
 {

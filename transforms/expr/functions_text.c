@@ -68,9 +68,7 @@ bool row_upper(struct call *call, uint32_t row)
     return change_case(call, row, 'a', 'A' - 'a');
 }
 
-/* --- trim
- * --------------------------------------------------------------------------------------------------
- */
+/* --- trim ----------------------------------------------------------------------------------- */
 
 /* The character that begins at c.. is one of `set`. */
 static bool in_set(struct weir_str set, const char *c, uint32_t length)
@@ -121,8 +119,7 @@ bool row_rtrim(struct call *call, uint32_t row)
     return trim(call, row, false, true);
 }
 
-/* --- substr and instr
- * ----------------------------------------------------------------------------------------- */
+/* --- substr and instr ----------------------------------------------------------------------- */
 
 #define POSITION_MAX ((int64_t)1 << 40) /* beyond every text: keeps sums from overflowing */
 
@@ -212,9 +209,7 @@ bool row_ends_with(struct call *call, uint32_t row)
                              !memcmp(s.data + s.length - end.length, end.data, end.length));
 }
 
-/* --- replace
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- replace -------------------------------------------------------------------------------- */
 
 static const char *find(const char *from, const char *end, struct weir_str wanted)
 {
@@ -251,9 +246,7 @@ bool row_replace(struct call *call, uint32_t row)
     return call_commit(call, row, to, length);
 }
 
-/* --- concat
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- concat --------------------------------------------------------------------------------- */
 
 static char *append(char *to, struct weir_str s)
 {
@@ -329,9 +322,7 @@ struct vec *eval_concat(const struct node *node, struct eval *eval, struct selec
     return out;
 }
 
-/* --- code points
- * --------------------------------------------------------------------------------------------------
- */
+/* --- code points ---------------------------------------------------------------------------- */
 
 bool row_unicode(struct call *call, uint32_t row)
 {

@@ -130,9 +130,7 @@ bool type_in(struct compiler *compiler, struct node *node)
     return !constants || node_is_constant(node->args[0]) || set_new(compiler, node);
 }
 
-/* --- evaluation
- * ------------------------------------------------------------------------------------------------
- */
+/* --- evaluation ----------------------------------------------------------------------------- */
 
 /* A short list of ints: comparing with each is faster than one hash. */
 #define FEW_ITEMS 4

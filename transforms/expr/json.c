@@ -3,9 +3,7 @@
 
 #include "transforms/expr/functions.h"
 
-/* --- scanning
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- scanning ------------------------------------------------------------------------------- */
 
 struct scan {
     const char *at, *end;
@@ -87,8 +85,7 @@ static bool scan_value(struct scan *s, struct weir_str *ret)
     return true;
 }
 
-/* --- strict validation
- * ------------------------------------------------------------------------------------------- */
+/* --- strict validation ---------------------------------------------------------------------- */
 
 static bool valid_escape(struct scan *s)
 {
@@ -190,9 +187,7 @@ member:
     }
 }
 
-/* --- strings
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- strings -------------------------------------------------------------------------------- */
 
 static uint32_t hex4(const char *at)
 {
@@ -272,9 +267,7 @@ static bool name_is(struct weir_str inside, struct weir_str name)
     return str_equal(str_make(buffer, unescape(inside, buffer)), name);
 }
 
-/* --- paths
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- paths ---------------------------------------------------------------------------------- */
 
 struct step {
     bool by_index;
@@ -449,9 +442,7 @@ bool json_prepare(struct compiler *compiler, struct node *node, const struct nod
         PATH_STEPS_MAX);
 }
 
-/* --- evaluation
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- evaluation ----------------------------------------------------------------------------- */
 
 /* -> gives JSON as it stands. As text: the text of a string, nothing for null, other values as they
  * stand. */

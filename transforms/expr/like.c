@@ -21,8 +21,7 @@ static bool same(const char *s, const char *text, size_t length, bool fold)
     return fold ? same_folded(s, text, length) : !memcmp(s, text, length);
 }
 
-/* --- the search for %text%
- * ---------------------------------------------------------------------------------- */
+/* --- the search for %text% ------------------------------------------------------------------ */
 
 #define LANES 16
 
@@ -96,9 +95,7 @@ bool text_contains(struct weir_str s, struct weir_str text, bool fold)
     }
 }
 
-/* --- patterns
- * ------------------------------------------------------------------------------------------------
- */
+/* --- patterns ------------------------------------------------------------------------------- */
 
 /* The code point at *at, which is moved behind it. */
 static uint32_t next_code(const char **at, const char *end)
@@ -230,9 +227,7 @@ bool pattern_matches(const struct pattern *pattern, struct weir_str s)
     return pattern->fold ? like_matches(text, pattern->escape, s) : glob_matches(text, s);
 }
 
-/* --- compiling
- * ------------------------------------------------------------------------------------------------
- */
+/* --- compiling ------------------------------------------------------------------------------ */
 
 static enum pattern_shape shape_of(bool star_before, bool star_behind)
 {
@@ -348,9 +343,7 @@ bool check_like_call(struct compiler *compiler, struct node *node)
     return type_like(compiler, node);
 }
 
-/* --- evaluation
- * ------------------------------------------------------------------------------------------------
- */
+/* --- evaluation ----------------------------------------------------------------------------- */
 
 struct vec *eval_like(const struct node *node, struct eval *eval, struct selection rows)
 {

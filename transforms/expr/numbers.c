@@ -106,8 +106,7 @@ bool decimal_rescale(int64_t value, uint8_t from, uint8_t to, int64_t *ret_value
     return true;
 }
 
-/* --- texts
- * ------------------------------------------------------------------------------------------- */
+/* --- texts ---------------------------------------------------------------------------------- */
 
 /* Digits that end before `end`, at least `least` of them; returns where they begin. */
 static char *digits_before(char *end, uint64_t value, int least)
@@ -174,8 +173,7 @@ uint32_t timestamp_to_text(int64_t ns, char *buffer)
     return (uint32_t)length;
 }
 
-/* --- UTF-8
- * --------------------------------------------------------------------------------------------- */
+/* --- UTF-8 ---------------------------------------------------------------------------------- */
 
 uint32_t utf8_read(const char *data, const char *end, uint32_t *ret_length)
 {

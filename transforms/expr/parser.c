@@ -223,8 +223,7 @@ static struct node *parse_word(struct parser *p, uint8_t kind, bool value)
     return node;
 }
 
-/* --- names and calls ---------------------------------------------------------------------------
- */
+/* --- names and calls ------------------------------------------------------------------------ */
 
 /* A growing list of nodes; it lives in the expression's arena. */
 struct list {
@@ -327,8 +326,7 @@ static struct node *parse_name(struct parser *p, struct token token, struct weir
     return NULL;
 }
 
-/* --- forms with words ---------------------------------------------------------------------------
- */
+/* --- forms with words ----------------------------------------------------------------------- */
 
 static struct node *parse_case(struct parser *p)
 {
@@ -453,8 +451,7 @@ static struct node *parse_cast(struct parser *p)
     return node;
 }
 
-/* --- operands -----------------------------------------------------------------------------------
- */
+/* --- operands ------------------------------------------------------------------------------- */
 
 static struct node *parse_sign(struct parser *p, enum node_kind kind)
 {
@@ -576,8 +573,7 @@ static struct node *parse_operand(struct parser *p)
     return unexpected(p);
 }
 
-/* --- what follows an operand ---------------------------------------------------------------------
- */
+/* --- what follows an operand ---------------------------------------------------------------- */
 
 static struct node *negated(struct parser *p, struct node *node, bool negate, uint32_t position)
 {

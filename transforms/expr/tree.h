@@ -109,7 +109,7 @@ struct weir_expr {
     struct node *root;
 };
 
-/* --- the table of functions and operators ----------------------------------------------------- */
+/* --- the table of functions and operators --------------------------------------------------- */
 
 struct call;
 /* Computes the value of one row, all of whose arguments have values (unless FUNCTION_NULLS). False:
@@ -141,8 +141,7 @@ extern const struct function functions[];
 const struct function *function_find(struct weir_str name); /* NULL: none */
 bool str_is_nocase(struct weir_str a, const char *string);
 
-/* --- making ------------------------------------------------------------------------------------
- */
+/* --- making --------------------------------------------------------------------------------- */
 
 /* Limits. An expression beyond one is refused with a message that names it. */
 #define EXPR_TEXT_BYTES_MAX 65536 /* of an expression */
@@ -189,8 +188,7 @@ static inline bool node_is_text(const struct node *node) /* constant text */
     return node->kind == NODE_CONSTANT && node->type.kind == WEIR_STRING && !node_is_null(node);
 }
 
-/* --- types -------------------------------------------------------------------------------------
- */
+/* --- types ---------------------------------------------------------------------------------- */
 
 static inline struct weir_type type_of(uint8_t kind, bool nullable)
 {

@@ -4,8 +4,7 @@
 
 #include "transforms/expr/eval.h"
 
-/* --- conversions -------------------------------------------------------------------------------
- */
+/* --- conversions ---------------------------------------------------------------------------- */
 
 /* `0.92` -> 92 x 10^-2, if the text has a point, no exponent, and fits. */
 bool literal_decimal(const struct compiler *compiler, const struct node *node, int64_t *ret_value,
@@ -101,8 +100,7 @@ static bool literal_to_timestamp(struct compiler *compiler, struct node **slot)
     return convert(compiler, slot, type_of(WEIR_TIMESTAMP, false));
 }
 
-/* --- one type for several values ----------------------------------------------------------------
- */
+/* --- one type for several values ------------------------------------------------------------ */
 
 /* The narrowest type that holds both. False: there is none. */
 static bool type_join(struct weir_type a, struct weir_type b, struct weir_type *ret)
@@ -191,8 +189,7 @@ bool want_bool(struct compiler *compiler, struct node **slot, const char *where)
                                                         : ".. IS NOT NULL");
 }
 
-/* --- comparisons ---------------------------------------------------------------------------------
- */
+/* --- comparisons ---------------------------------------------------------------------------- */
 
 /* A constant beside a number of another kind becomes one of that kind, if it is exactly one. What
  * is not stays: the comparison is then made with both as they are. */
@@ -338,8 +335,7 @@ bool type_between(struct compiler *compiler, struct node *node)
     return true;
 }
 
-/* --- the tree ------------------------------------------------------------------------------------
- */
+/* --- the tree ------------------------------------------------------------------------------- */
 
 static bool type_logic(struct compiler *compiler, struct node *node)
 {

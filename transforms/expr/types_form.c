@@ -5,8 +5,7 @@
 #include "transforms/expr/eval.h"
 #include "transforms/expr/json.h"
 
-/* --- CAST ----------------------------------------------------------------------------------------
- */
+/* --- CAST ----------------------------------------------------------------------------------- */
 
 #define KIND(kind) (1u << (kind))
 #define NUMBERS    (KIND(WEIR_BOOL) | KIND(WEIR_INT) | KIND(WEIR_FLOAT) | KIND(WEIR_DECIMAL))
@@ -59,8 +58,7 @@ bool type_cast(struct compiler *compiler, struct node *node)
                         cast_advice(from, to));
 }
 
-/* --- CASE ----------------------------------------------------------------------------------------
- */
+/* --- CASE ----------------------------------------------------------------------------------- */
 
 bool type_case(struct compiler *compiler, struct node *node)
 {
@@ -94,8 +92,7 @@ bool type_case(struct compiler *compiler, struct node *node)
     return node->type.kind != EXPR_NULL || null_instead(node);
 }
 
-/* --- members of a json ---------------------------------------------------------------------------
- */
+/* --- members of a json ---------------------------------------------------------------------- */
 
 bool type_arrow(struct compiler *compiler, struct node *node)
 {
