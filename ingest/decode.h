@@ -7,7 +7,20 @@
  * json_validate_full). A record that cannot be decoded is rejected alone, with reason and text.
  * Strings are views into the payload, or into the batch's memory where they had to be unescaped.
  *
- * A decoder belongs to one worker: it keeps its parser's memory.
+ * JSON: a record is one object in UTF-8. What is not declared is not checked but for UTF-8,
+ * strings, NUL bytes, depth, and that the brackets close with the last byte. The first of duplicate
+ * keys counts. Numbers are exact or refused: an int may be written 5.0 or 5e3, not 5.5; a decimal
+ * has no more digits than its scale unless they are zeros; a timestamp of a unit may have a
+ * fraction that is whole in nanoseconds. With `coerce` the text of a value is read as CSV would; a
+ * string takes a number or a bool as it is written. BYTES are the bytes of a text. A field without
+ * `?` is neither missing nor null; `a.b` of an `a` that is null is missing, of one that is no
+ * object wrong_type.
+ *
+ * CSV: RFC 4180, every column as its declared type; nothing between two delimiters is null, an
+ * empty text in quotes is empty. A record has as many columns as there are names.
+ *
+ * A decoder belongs to one worker: it keeps its parser's memory, up to about 4 MiB; while it reads
+ * a record of DECODE_RECORD_BYTES_MAX it has 64 MiB.
  */
 #ifndef INGEST_DECODE_H
 #define INGEST_DECODE_H
