@@ -103,8 +103,7 @@ static void select_all(struct batch *batch)
     batch->view.selected = ROWS;
 }
 
-/* --- by hand: the compiler must not see through them
- * ------------------------------------------------------ */
+/* --- by hand: the compiler must not see through them ---------------------------------------- */
 
 #define FLOOR static __attribute__((noinline)) uint64_t
 
@@ -212,9 +211,7 @@ FLOOR floor_set_hour(void)
     return (uint64_t)rows.out[ROWS - 1];
 }
 
-/* --- figures
- * -------------------------------------------------------------------------------------------------
- */
+/* --- figures -------------------------------------------------------------------------------- */
 
 static const struct figure {
     const char *name;

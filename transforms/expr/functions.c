@@ -447,7 +447,7 @@ const struct function functions[] = {
      row_replace},
     {{"concat", "concat(x any, ..) -> string", "Texts joined; nulls are left out.",
       "concat('a', NULL, 1)", "'a1'"},
-     "tt*",
+     "t*",
      WEIR_STRING,
      NULLS,
      check_quote,

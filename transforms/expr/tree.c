@@ -119,7 +119,7 @@ const char *kind_phrase(struct weir_type type, char buffer[TYPE_TEXT_BYTES])
     char name[TYPE_TEXT_BYTES];
     type.nullable = 0;
     type_text(type, name);
-    bool vowel = name[0] == 'i' || name[0] == 'a';
-    snprintf(buffer, TYPE_TEXT_BYTES, "%s%.28s", vowel ? "an " : "a ", name);
+    const char *article = type.kind == WEIR_BYTES ? "" : strchr("ai", name[0]) ? "an " : "a ";
+    snprintf(buffer, TYPE_TEXT_BYTES, "%s%.28s", article, name);
     return buffer;
 }

@@ -267,7 +267,7 @@ bool comparable(struct compiler *compiler, struct node **a, struct node **b, con
         advice = kind_is_number(x.kind) || kind_is_number(y.kind)
                      ? "compare unixepoch(..) with seconds"
                      : "read the text with CAST(.. AS timestamp)";
-    else if (node_is_text(text))
+    else if (node_is_text(text) && (kind_is_number(x.kind) || kind_is_number(y.kind)))
         advice = "write the number without quotes";
     return compile_fail(compiler, (*a)->start, "%s cannot compare %s with %s; %s", where,
                         kind_phrase(x, name_a), kind_phrase(y, name_b), advice);

@@ -81,8 +81,7 @@ static void gen_kind(struct generator *g, int depth, uint8_t kind)
     }
 }
 
-/* --- forms of any type
- * ------------------------------------------------------------------------------- */
+/* --- forms of any type ---------------------------------------------------------------------- */
 
 /* A value again: of ints with their bits, else of the kind. */
 struct wanted {
@@ -177,8 +176,7 @@ static void gen_choice(struct generator *g, int depth, struct wanted w)
     both(g, ")");
 }
 
-/* --- bool
- * --------------------------------------------------------------------------------------------- */
+/* --- bool ----------------------------------------------------------------------------------- */
 
 static const char *comparison(struct generator *g)
 {
@@ -397,8 +395,7 @@ static void gen_bool(struct generator *g, int depth)
     both(g, ")");
 }
 
-/* --- int: |x| < 2^bits
- * ----------------------------------------------------------------------------------- */
+/* --- int: |x| < 2^bits ---------------------------------------------------------------------- */
 
 static void gen_int_leaf(struct generator *g, int bits)
 {
@@ -572,9 +569,7 @@ static void gen_int_wild(struct generator *g, int depth)
     both(g, ")");
 }
 
-/* --- float
- * ------------------------------------------------------------------------------------------------
- */
+/* --- float ---------------------------------------------------------------------------------- */
 
 static void gen_float_leaf(struct generator *g)
 {
@@ -707,8 +702,7 @@ static void gen_float_wild(struct generator *g, int depth)
     both(g, " + 0.0)"); /* two ints may meet: a float at the end in any case */
 }
 
-/* --- strings and bytes
- * ------------------------------------------------------------------------------------ */
+/* --- strings and bytes ---------------------------------------------------------------------- */
 
 static void gen_string_leaf(struct generator *g)
 {
@@ -937,8 +931,7 @@ static void gen_bytes(struct generator *g, int depth)
     }
 }
 
-/* --- timestamps and decimals
- * ----------------------------------------------------------------------------------- */
+/* --- timestamps and decimals ---------------------------------------------------------------- */
 
 static void gen_timestamp(struct generator *g, int depth)
 {

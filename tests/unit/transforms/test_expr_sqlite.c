@@ -45,9 +45,7 @@ static uint32_t below(struct oracle *o, uint32_t limit)
     return (uint32_t)random_below(&o->random, limit);
 }
 
-/* --- rows
- * -------------------------------------------------------------------------------------------------
- */
+/* --- rows ----------------------------------------------------------------------------------- */
 
 static int64_t wild_int(struct oracle *o)
 {
@@ -248,9 +246,7 @@ static void make_rows(struct oracle *o)
     text_done(&sql);
 }
 
-/* --- values
- * -----------------------------------------------------------------------------------------------
- */
+/* --- values --------------------------------------------------------------------------------- */
 
 struct item {
     char *ours, *theirs;
@@ -329,9 +325,7 @@ static void compare_row(struct oracle *o, const struct item *item, uint32_t row,
     fail_msg("weir and SQLite do not agree");
 }
 
-/* --- a round
- * ------------------------------------------------------------------------------------------------
- */
+/* --- a round -------------------------------------------------------------------------------- */
 
 /* The rows for which a bool is true by expr_filter are those for which it is true by eval. */
 static void check_filter(struct oracle *o, const struct weir_expr *expr, const struct item *item,
