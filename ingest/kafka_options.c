@@ -274,43 +274,38 @@ static int set_property(rd_kafka_conf_t *conf, const struct vocabulary *v,
 /* ---- the check ---- */
 
 /* host[:port], an IPv6 host in brackets. librdkafka takes a PROTOCOL:// in front of it. */
-static bool broker_is_valid(const char *text, size_t length)
+static bool broker_is_valid(const char *text)
 {
-    const char *scheme = memmem(text, length, "://", 3);
-    if (scheme) {
-        length -= (size_t)(scheme + 3 - text);
-        text = scheme + 3;
-    }
-    if (!length || memchr(text, '/', length) || memchr(text, '@', length))
+    const char *scheme = strstr(text, "://");
+    const char *host = scheme ? scheme + 3 : text;
+    if (!*host || strpbrk(host, "/@ "))
         return false;
-    const char *from = text;
-    if (*text == '[') {
-        from = memchr(text, ']', length);
-        if (!from)
+    const char *after = host;
+    if (*host == '[') {
+        after = strchr(host, ']');
+        if (!after)
             return false;
     }
-    const char *colon = memchr(from, ':', length - (size_t)(from - text));
-    if (!colon)
-        return true;
+    const char *colon = strchr(after, ':');
     int64_t port;
-    return colon > text && !int_read(colon + 1, length - (size_t)(colon + 1 - text), &port) &&
-           port > 0 && port < 65536;
+    return !colon || (colon > host && !int_read(colon + 1, strlen(colon + 1), &port) && port > 0 &&
+                      port < 65536);
 }
 
 static void check_brokers(const struct kafka_options *options, struct problems *problems)
 {
     const char *text = options->brokers ? options->brokers : "";
     bool any = false;
-    while (*text) {
-        text += strspn(text, " ,");
+    while (*(text += strspn(text, " ,"))) {
         size_t length = strcspn(text, ",");
-        size_t trimmed = length;
-        while (trimmed && text[trimmed - 1] == ' ')
-            trimmed--;
-        if (trimmed && !broker_is_valid(text, trimmed))
+        char *broker = mem_strndup(text, length);
+        for (size_t end = length; end && broker[end - 1] == ' '; end--)
+            broker[end - 1] = '\0';
+        if (!broker_is_valid(broker))
             problem_error(problems, options->brokers_mark,
-                          "`brokers`: `%.*s` is not a broker's HOST:PORT", (int)trimmed, text);
-        any = any || trimmed;
+                          "`brokers`: `%s` is not a broker's HOST:PORT", broker);
+        free(broker);
+        any = true;
         text += length;
     }
     if (!any)

@@ -700,7 +700,6 @@ static void test_frozen_member_hears_that_it_lost(void **state)
     struct toy_store store;
     toy_store_init(&store);
     struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
-    toy->commits = true;
     toy_wait_assigned(toy, 2); /* once the session of the other is over */
     produce(n.topic, 2, 0, 100);
     toy_wait_applied(&store, 100);
