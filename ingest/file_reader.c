@@ -296,7 +296,7 @@ enum file_fate file_reader_fate(const struct file_reader *reader, int64_t *ret_s
     if (open_file.st_size < reader->end_offset)
         return FILE_SHORTER;
     if (open_file.st_size > reader->end_offset)
-        return FILE_SAME;
+        return FILE_MORE;
     if (!has_name)
         return FILE_GONE;
     return named.st_ino == open_file.st_ino && named.st_dev == open_file.st_dev ? FILE_SAME

@@ -46,8 +46,9 @@ int file_reader_next(struct file_reader *reader, bool last, struct weir_str *ret
 /* The byte behind the last record and its line break. */
 int64_t file_reader_position(const struct file_reader *reader);
 
-/* What has become of the file since it was opened; FILE_SAME as long as there is more to read. */
-enum file_fate { FILE_SAME, FILE_SHORTER, FILE_REPLACED, FILE_GONE };
+/* What has become of the file. FILE_MORE: there is more to read, whatever has become of its name.
+ */
+enum file_fate { FILE_SAME, FILE_MORE, FILE_SHORTER, FILE_REPLACED, FILE_GONE };
 enum file_fate file_reader_fate(const struct file_reader *reader, int64_t *ret_size);
 
 #endif

@@ -91,19 +91,28 @@ static void stopped(struct file_source *s, enum source_stop why, const char *rea
     s->source.handler->stopped(s->source.context, s->lane, why, reason);
 }
 
-/* Tells where the file ends now; false: it is not the file that it was. */
-static bool look_at_end(struct file_source *s)
+static void end_is(struct file_source *s, int64_t size)
+{
+    if (size == s->end_offset)
+        return;
+    s->end_offset = size;
+    s->source.handler->end(s->source.context, s->lane, 0, size);
+}
+
+/* All that was there has been delivered: waits for more, or stops when there can be none. */
+static void follow(struct file_source *s)
 {
     int64_t size;
     char reason[256];
     enum source_stop why = SOURCE_STOP_DELETED;
     switch (file_reader_fate(s->reader, &size)) {
     case FILE_SAME:
-        if (size != s->end_offset) {
-            s->end_offset = size;
-            s->source.handler->end(s->source.context, s->lane, 0, size);
-        }
-        return true;
+        end_is(s, size);
+        rest(s, FOLLOW_NS);
+        return;
+    case FILE_MORE:
+        end_is(s, size);
+        return;
     case FILE_SHORTER:
         why = SOURCE_STOP_GAP;
         snprintf(reason, sizeof(reason),
@@ -121,7 +130,6 @@ static bool look_at_end(struct file_source *s)
         break;
     }
     stopped(s, why, reason);
-    return false;
 }
 
 /* True: accepted. */
@@ -175,14 +183,13 @@ static int fill(struct file_source *s, struct batch *batch, struct weir_error *e
 
 static void at_end(struct file_source *s)
 {
-    if (!s->options.follow) {
-        s->over = true;
-        s->end_offset = file_reader_position(s->reader);
-        s->source.handler->end(s->source.context, s->lane, 0, s->end_offset);
-        s->source.handler->finished(s->source.context);
-    } else if (look_at_end(s)) {
-        rest(s, FOLLOW_NS);
+    if (s->options.follow) {
+        follow(s);
+        return;
     }
+    s->over = true;
+    end_is(s, file_reader_position(s->reader));
+    s->source.handler->finished(s->source.context);
 }
 
 static void round_once(struct file_source *s)
