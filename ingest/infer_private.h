@@ -36,7 +36,7 @@ struct infer_path {
     uint32_t key_length;
     uint64_t last_record; /* the record that was counted last: of duplicates the first counts */
     uint64_t counts[INFER_KIND_COUNT];
-    uint64_t present; /* all kinds; the other records have null or nothing */
+    uint64_t present;       /* all kinds; the other records have null or nothing */
     uint32_t digits_before; /* the point; the greatest number of them */
     uint32_t digits_behind;
     struct infer_range ints;
