@@ -2,11 +2,14 @@
 """Fixtures of the end-to-end tests: a real broker for the session, topics, daemons."""
 
 import itertools
+import os
 
 import pytest
 
 from cluster import Cluster
 from daemon import BINARY, Weir
+
+GROUP_NUMBERS = itertools.count(1)
 
 
 def pytest_report_header():
@@ -39,15 +42,16 @@ def topic(broker):
 
 @pytest.fixture
 def weir(tmp_path, request):
-    """weir(pipeline, topic=None, **options): a daemon that is not yet started, with KAFKA_BROKERS
-    and TOPIC in its environment. Those that run at the end of the test must end cleanly."""
+    """weir(pipeline, topic=None, **options): a daemon that is not yet started, with KAFKA_BROKERS,
+    TOPIC and a GROUP of its own in its environment (a group that another test used waits for its
+    static members). Those that run at the end of the test must end cleanly."""
     numbers = itertools.count(1)
     daemons = []
 
     def make(pipeline, topic=None, env=None, **options):
         directory = tmp_path / f"weir-{next(numbers)}"
         directory.mkdir()
-        values = dict(env or {})
+        values = {"GROUP": f"group-{os.getpid()}-{next(GROUP_NUMBERS)}", **(env or {})}
         if topic is not None:
             values = {"KAFKA_BROKERS": topic.cluster.bootstrap, "TOPIC": topic.name, **values}
         daemon = Weir(directory, pipeline, env=values, **options)

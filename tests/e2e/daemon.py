@@ -63,10 +63,12 @@ class Answer(tuple):
 class Weir:
     """One daemon. Its pipeline file, data and log are in a directory of the test."""
 
-    def __init__(self, directory, pipeline, arguments=(), env=None, data=None):
+    def __init__(self, directory, pipeline, arguments=(), env=None, data=None,
+                 http="127.0.0.1:0"):
         self.directory = directory
         self.data = data or directory / "data"
         self.log_path = directory / "weir.log"
+        self.http = http
         self.arguments = list(arguments)
         self.env = {**os.environ, **(env or {})}
         if isinstance(pipeline, pathlib.Path):
@@ -86,7 +88,7 @@ class Weir:
         with open(self.log_path, "ab") as log:
             self.log_start = log.tell()
             self.process = subprocess.Popen(
-                [str(BINARY), "run", str(self.file), "--http", "127.0.0.1:0",
+                [str(BINARY), "run", str(self.file), "--http", self.http,
                  "--data", str(self.data), *map(str, self.arguments)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
         return self

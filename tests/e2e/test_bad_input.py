@@ -5,6 +5,7 @@ Each must be answered with a message that says what is wrong and what to do, and
 be lost by it (I1, I7, I8).
 """
 
+import base64
 import json
 import os
 import socket
@@ -21,6 +22,7 @@ NUMBERS = """
       kafka:
         brokers: ${KAFKA_BROKERS}
         topics: ["${TOPIC}"]
+        group: ${GROUP}
       format: json
       fields:
         n: int
@@ -38,14 +40,14 @@ def good(first, count):
 
 def letters(daemon):
     """The local dead letters: what was rejected, with its original bytes."""
-    return [json.loads(line) for path in sorted(daemon.data.rglob("*.ndjson"))
-            for line in path.read_text().splitlines()]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    found = [json.loads(line) for path in sorted(daemon.data.rglob("*.ndjson"))
+             for line in path.read_text().splitlines()]
+    for letter in found:
+        for part in ("key", "value"):
+            if letter[part] is not None:
+                letter[part] = (base64.b64decode(letter[part]) if letter["encoding"] == "base64"
+                                else letter[part].encode())
+    return found
 
 
 # ---- records
@@ -87,7 +89,7 @@ def test_a_bad_record_is_rejected_alone(topic, weir, what):
     letter, = letters(daemon)
     assert (letter["topic"], letter["partition"], letter["offset"]) == (work.name, 0, 10)
     assert letter["error"]
-    assert letter["key"] == "key-7"
+    assert (letter["key"], letter["value"]) == (b"key-7", BAD_RECORDS[what])
     assert daemon.metric("weir_records_rejected_total", reason=letter["reason"]) == 1
 
 
@@ -144,10 +146,11 @@ def test_a_full_disk_stops_rejects_until_there_is_room(topic, weir, tmp_path):
     try:
         work = topic()
         daemon = weir(NUMBERS, work, data=disk / "data").start_ready()
-        with open(disk / "filler", "wb") as filler, pytest.raises(OSError):
+        filler = os.open(disk / "filler", os.O_CREAT | os.O_WRONLY)
+        with pytest.raises(OSError, match="No space left"):
             while True:
-                filler.write(b"x" * 4096)
-                filler.flush()
+                os.write(filler, b"x" * 4096)
+        os.close(filler)
         work.produce([*good(0, 5), "nonsense " * 1_000, *good(5, 5)])
 
         def reason():
@@ -170,7 +173,8 @@ def test_a_full_disk_stops_rejects_until_there_is_room(topic, weir, tmp_path):
 
 def test_an_unreachable_broker_is_named_and_tried_again(tmp_path, weir):
     late = Cluster(tmp_path / "kafka")
-    late.port = free_port()
+    late.start()  # and ended again: from here on the address is nobody's
+    late.stop()
     daemon = weir(NUMBERS, env={"KAFKA_BROKERS": late.bootstrap, "TOPIC": "late"}).start()
     wait_until(lambda: late.bootstrap in str(daemon.get("/readyz").body),
                lambda: f"a reason: {daemon.get('/readyz').body}\n{daemon.log()}")
@@ -205,7 +209,7 @@ def test_an_occupied_port_is_named(topic, weir):
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        daemon = weir(NUMBERS, topic(), arguments=["--http", f"127.0.0.1:{port}"]).spawn()
+        daemon = weir(NUMBERS, topic(), http=f"127.0.0.1:{port}").spawn()
         assert daemon.wait_exit() == 3
     assert str(port) in daemon.log()
     assert "--http" in daemon.log()
@@ -214,12 +218,12 @@ def test_an_occupied_port_is_named(topic, weir):
 def test_a_data_directory_that_cannot_be_made_is_named(topic, weir, tmp_path):
     (tmp_path / "file").write_text("not a directory")
     daemon = weir(NUMBERS, topic(), data=tmp_path / "file" / "data").spawn()
-    assert daemon.wait_exit() in (2, 3)
+    assert daemon.wait_exit() > 0
     assert str(tmp_path / "file" / "data") in daemon.log()
 
 
 def test_another_address_than_loopback_is_refused(topic, weir):
-    daemon = weir(NUMBERS, topic(), arguments=["--http", "0.0.0.0:0"]).spawn()
+    daemon = weir(NUMBERS, topic(), http="0.0.0.0:0").spawn()
     assert daemon.wait_exit() == 2
     assert "--insecure" in daemon.log()
 
@@ -258,9 +262,9 @@ BAD_FILES = {
         SOURCE + "transforms:\n  - fliter: n > 1\n" + SINK, "7:5", ["fliter", "filter"]),
     "an unknown group column": (SOURCE + SINK.replace("[name]", "[nmae]"), "8:14",
                                 ["nmae", "name"]),
-    "an unknown measure": (SOURCE + SINK.replace("count(*)", "cuont(*)"), "8:36",
+    "an unknown measure": (SOURCE + SINK.replace("count(*)", "cuont(*)"), "8:35",
                            ["cuont", "count"]),
-    "a sum of text": (SOURCE + SINK.replace("count(*)", "sum(name)"), "8:36", ["string"]),
+    "a sum of text": (SOURCE + SINK.replace("count(*)", "sum(name)"), "8:35", ["string"]),
     "a duration that is none": (
         SOURCE + SINK.replace("by: [name],", "by: [name], window: {size: 1 fortnight},"), "8:36",
         ["1 fortnight"]),
@@ -272,7 +276,7 @@ BAD_FILES = {
         ["WEIR_TEST_NOT_SET"]),
     "a property that loads code": (
         SOURCE.replace("topics: [t]", "topics: [t], properties: {plugin.library.paths: x}") + SINK,
-        "3:58", ["plugin.library.paths"]),
+        "3:61", ["plugin.library.paths"]),
     "a lookup in a file that is not there": (
         SOURCE + "transforms:\n  - lookup: {from: {file: nowhere.csv, format: csv, key: k}, "
         "key: name, as: x}\n" + SINK, "7:27", ["nowhere.csv"]),

@@ -17,6 +17,7 @@ PIPELINE = """
       kafka:
         brokers: ${KAFKA_BROKERS}
         topics: ["${TOPIC}"]
+        group: ${GROUP}
       format: json
       fields:
         id: int
@@ -63,7 +64,8 @@ def sales(broker, tmp_path_factory):
     work = broker.topic(partitions=2)
     work.produce(sale(number) for number in range(len(SALES)))
     daemon = Weir(tmp_path_factory.mktemp("sales"), PIPELINE,
-                  env={"KAFKA_BROKERS": broker.bootstrap, "TOPIC": work.name})
+                  env={"KAFKA_BROKERS": broker.bootstrap, "TOPIC": work.name,
+                       "GROUP": "sales"})
     daemon.start_ready().wait_covered(work)
     yield daemon, work
     daemon.terminate()

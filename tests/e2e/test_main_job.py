@@ -19,6 +19,7 @@ PAYMENTS = """
       kafka:
         brokers: ${KAFKA_BROKERS}
         topics: ["${TOPIC}"]
+        group: ${GROUP}
       format: json
       fields:
         id: int

@@ -12,6 +12,7 @@ PIPELINE = """
       kafka:
         brokers: ${KAFKA_BROKERS}
         topics: ["${TOPIC}"]
+        group: ${GROUP}
         start: ${START:-earliest}
         on_gap: ${ON_GAP:-stop}
       format: json

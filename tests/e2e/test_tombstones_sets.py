@@ -11,6 +11,7 @@ SOURCE = """
       kafka:
         brokers: ${KAFKA_BROKERS}
         topics: ["${TOPIC}"]
+        group: ${GROUP}
       format: json
       fields:
         id: string

@@ -11,6 +11,7 @@ PIPELINE = """
       kafka:
         brokers: ${KAFKA_BROKERS}
         topics: ["${TOPIC}"]
+        group: ${GROUP}
       format: json
       fields: {n: int}
     sink:
