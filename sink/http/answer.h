@@ -42,8 +42,9 @@ struct answer *cache_find(struct cache *cache, const struct exchange *exchange,
                           struct cached *ret_cached);
 /* Keeps exchange->answer if it is fit for that. [loop] */
 void cache_put(struct cache *cache, struct exchange *exchange);
-/* How long the request took to answer when it was last seen; -1: not known. [loop] */
-int64_t cache_cost_ns(const struct cache *cache, const struct exchange *exchange);
+/* How long the request took to answer when it was last seen, or others of its path; -1: not known.
+ * [loop] */
+int64_t cache_cost_ns(struct cache *cache, const struct exchange *exchange);
 void cache_cost_set(struct cache *cache, const struct exchange *exchange, int64_t cost_ns);
 
 #endif

@@ -25,6 +25,7 @@ struct cache {
     uint64_t seed;
     struct entry entries[CACHE_SLOTS];
     struct cost costs[CACHE_SLOTS * 4];
+    struct cost paths[CACHE_SLOTS];
 };
 
 struct cache *cache_new(void)
@@ -94,11 +95,25 @@ void cache_put(struct cache *cache, struct exchange *exchange)
         .version = version};
 }
 
-int64_t cache_cost_ns(const struct cache *cache, const struct exchange *exchange)
+/* By the path alone: what a request that was not seen before will probably cost. */
+static struct cost *path_cost(struct cache *cache, const struct exchange *exchange,
+                              uint64_t *ret_key)
+{
+    const char *query = memchr(exchange->target, '?', exchange->target_length);
+    size_t length = query ? (size_t)(query - exchange->target) : exchange->target_length;
+    uint64_t key = hash_bytes(exchange->target, length, cache->seed) | 1;
+    *ret_key = key;
+    return &cache->paths[key / 2 % COUNT_OF(cache->paths)];
+}
+
+int64_t cache_cost_ns(struct cache *cache, const struct exchange *exchange)
 {
     uint64_t key[2];
     request_key(cache, exchange, key);
     const struct cost *cost = &cache->costs[key[1] % COUNT_OF(cache->costs)];
+    if (cost->key == key[0])
+        return cost->ns;
+    cost = path_cost(cache, exchange, &key[0]);
     return cost->key == key[0] ? cost->ns : -1;
 }
 
@@ -107,4 +122,8 @@ void cache_cost_set(struct cache *cache, const struct exchange *exchange, int64_
     uint64_t key[2];
     request_key(cache, exchange, key);
     cache->costs[key[1] % COUNT_OF(cache->costs)] = (struct cost){key[0], cost_ns};
+    struct cost *path = path_cost(cache, exchange, &key[0]);
+    /* The dearest one counts, and is forgotten slowly. */
+    int64_t before = path->key == key[0] ? path->ns - path->ns / 8 : 0;
+    *path = (struct cost){key[0], before > cost_ns ? before : cost_ns};
 }

@@ -28,7 +28,7 @@
 #define WAIT_POLL_NS 1000000
 /* How long stopping waits for answers on their way. */
 #define STOP_NS_MAX                 5000000000LL
-#define IDLE_CONNECTION_SECONDS_MAX 60
+#define IDLE_CONNECTION_SECONDS_MAX 30
 
 struct pool {
     pthread_mutex_t lock;
