@@ -277,7 +277,7 @@ static rd_kafka_resp_err_t tell_client(struct kafka_source *source, struct kafka
 
 static void assign(struct kafka_source *source, const rd_kafka_topic_partition_list_t *list)
 {
-    CHECK(!source->lane_count);
+    CHECK(list && !source->lane_count);
     kafka_trouble_assigned(source);
     kafka_trouble_waiting(source, NULL, 0, 0);
     int64_t until_ns = clock_mono_ns() + KAFKA_ASSIGN_BUDGET_MS * MS;

@@ -105,6 +105,7 @@ struct kafka_worker {
     _Atomic bool attention; /* duties are due before their time */
     _Atomic bool leave;
     uint64_t rounds; /* under lock */
+    uint64_t duties_done; /* under lock */
     bool in_round;   /* [worker] */
     int64_t duties_ns;
 
@@ -218,6 +219,8 @@ void kafka_workers_hold(struct kafka_source *source);
 void kafka_workers_release(struct kafka_source *source);
 /* [control] Whatever stood in the workers' queues before has been through them. */
 void kafka_workers_flush(struct kafka_source *source);
+/* [any but a worker] Returns when each worker has paused or resumed its lanes as asked for now. */
+void kafka_workers_attend(struct kafka_source *source);
 
 /* ---- kafka_watch.c ---- */
 int kafka_watch_start(struct kafka_source *source, struct weir_error *error);
@@ -230,7 +233,7 @@ rd_kafka_resp_err_t kafka_topic_ask(rd_kafka_t *client, const char *topic, int t
 
 /* ---- kafka_trouble.c ---- */
 /* [control] From librdkafka's error callback. */
-void kafka_trouble_error(rd_kafka_t *client, int err, const char *text, void *opaque);
+void kafka_trouble_error(rd_kafka_t *client, int code, const char *text, void *opaque);
 void kafka_trouble_connection(struct kafka_source *source, bool trouble);
 void kafka_trouble_topic(struct kafka_source *source, struct kafka_topic *topic,
                          rd_kafka_resp_err_t err, int32_t partition_count);

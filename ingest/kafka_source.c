@@ -416,8 +416,7 @@ static void kafka_pause(struct source *base, bool paused)
 {
     struct kafka_source *source = of(base);
     atomic_store(&source->paused, paused);
-    for (uint32_t i = 0; i < source->worker_count; i++)
-        atomic_store(&source->workers[i].attention, true);
+    kafka_workers_attend(source);
 }
 
 static void *destroy_client(void *client)
@@ -662,22 +661,21 @@ int kafka_source_new(const struct kafka_options *options, const struct source_ha
     return 0;
 }
 
-int kafka_offset_for_time(struct source *base, const char *topic, int32_t partition,
+int kafka_offset_for_time(struct source *source, const char *topic, int32_t partition,
                           int64_t time_ms, int64_t *ret_offset, struct weir_error *error)
 {
-    struct kafka_source *source = of(base);
+    rd_kafka_t *client = of(source)->client;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *item = rd_kafka_topic_partition_list_add(list, topic, partition);
     item->offset = time_ms < 0 ? 0 : time_ms;
-    rd_kafka_resp_err_t err =
-        rd_kafka_offsets_for_times(source->client, list, OFFSET_FOR_TIME_TIMEOUT_MS);
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(client, list, OFFSET_FOR_TIME_TIMEOUT_MS);
     if (!err)
         err = item->err;
     int64_t offset = item->offset;
     rd_kafka_topic_partition_list_destroy(list);
     int64_t low, high;
     if (!err && offset < 0) { /* no record is that young */
-        err = rd_kafka_query_watermark_offsets(source->client, topic, partition, &low, &high,
+        err = rd_kafka_query_watermark_offsets(client, topic, partition, &low, &high,
                                                KAFKA_QUERY_TIMEOUT_MS);
         offset = high;
     }

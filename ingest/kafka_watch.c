@@ -157,15 +157,15 @@ static void ask_ends(struct watcher *w, int64_t now)
 
 /* ---- topics and leaders ---- */
 
-rd_kafka_resp_err_t kafka_topic_ask(rd_kafka_t *client, const char *name, int timeout_ms,
+rd_kafka_resp_err_t kafka_topic_ask(rd_kafka_t *client, const char *topic, int timeout_ms,
                                     int32_t *ret_partition_count, int32_t *leaders,
                                     int32_t leader_capacity)
 {
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, name, NULL);
-    if (!topic)
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
+    if (!handle)
         return rd_kafka_last_error();
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t err = rd_kafka_metadata(client, 0, topic, &metadata, timeout_ms);
+    rd_kafka_resp_err_t err = rd_kafka_metadata(client, 0, handle, &metadata, timeout_ms);
     if (!err && metadata->topic_cnt != 1)
         err = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
     if (!err)
@@ -179,7 +179,7 @@ rd_kafka_resp_err_t kafka_topic_ask(rd_kafka_t *client, const char *name, int ti
     }
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
-    rd_kafka_topic_destroy(topic);
+    rd_kafka_topic_destroy(handle);
     return err;
 }
 

@@ -319,9 +319,7 @@ static void test_gap_while_running(void **state)
     struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
     toy_wait_applied(&store, 200);
     toy->source->ops->pause(toy->source, true);
-    uint64_t ticks = atomic_load(&toy->ticks);
-    while (atomic_load(&toy->ticks) < ticks + 5)
-        usleep(1000);
+    toy_wait_ticks(toy, 5);
     produce(n.topic, 2, 200, 2000);
     delete_records(n.topic, 0, 700);
     toy->source->ops->pause(toy->source, false);
@@ -603,10 +601,10 @@ static int64_t resident_kbytes(void)
     FILE *file = fopen("/proc/self/status", "re");
     assert_non_null(file);
     char line[128];
-    long long kbytes = -1;
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "VmRSS: %lld kB", &kbytes) == 1)
-            break;
+    int64_t kbytes = -1;
+    while (kbytes < 0 && fgets(line, sizeof line, file))
+        if (text_starts(line, "VmRSS:"))
+            kbytes = strtoll(line + strlen("VmRSS:"), NULL, 10);
     fclose(file);
     return kbytes;
 }
@@ -631,7 +629,7 @@ static void test_prefetch_is_bounded(void **state)
     while (toy_applied(&store) < RECORDS) {
         int64_t now = resident_kbytes();
         most = now > most ? now : most;
-        usleep(1000);
+        toy_wait_ticks(toy, 1);
     }
     assert_int_equal(toy_sum(&store), sum);
     toy_stop(toy);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/ingest/kafka_toy.h"
 
-#include <unistd.h>
+#include <errno.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -13,6 +13,11 @@ void toy_store_init(struct toy_store *store)
 {
     memset(store, 0, sizeof *store);
     pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
     for (int i = 0; i < TOY_PARTITIONS_MAX; i++)
         store->partitions[i].next = store->partitions[i].end = -1;
 }
@@ -20,6 +25,15 @@ void toy_store_init(struct toy_store *store)
 void toy_store_done(struct toy_store *store)
 {
     pthread_mutex_destroy(&store->lock);
+    pthread_cond_destroy(&store->changed);
+}
+
+/* Whoever waits looks again. */
+static void changed(struct toy_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->lock);
 }
 
 /* ---- the handler ---- */
@@ -65,6 +79,7 @@ static int on_assigned(void *context, const struct source_assignment *a, void **
     lane->last_offset = -1;
     *ret_lane = lane;
     atomic_fetch_add(&toy->assigned, 1);
+    changed(toy->store);
     return 0;
 }
 
@@ -93,6 +108,7 @@ static void on_revoked(void *context, void *opaque, bool lost)
     toy->store->partitions[lane->partition].owner = NULL;
     pthread_mutex_unlock(&toy->store->lock);
     atomic_fetch_sub(&toy->assigned, 1);
+    changed(toy->store);
     free(lane);
 }
 
@@ -110,6 +126,7 @@ static void on_rebalanced(void *context, uint32_t count)
             commit(toy, i, "127.0.0.1:8080; snapshot=0");
     }
     atomic_fetch_add(&toy->rebalances, 1);
+    changed(toy->store);
 }
 
 static struct batch *on_batch(void *context, int32_t worker)
@@ -175,6 +192,7 @@ static int on_deliver(void *context, void *opaque, struct batch *batch)
     }
     atomic_fetch_add(&toy->delivered, 1);
     atomic_fetch_sub(&lane->busy, 1);
+    changed(toy->store);
     return r;
 }
 
@@ -188,6 +206,7 @@ static void on_position(void *context, void *opaque, int64_t next_offset)
     CHECK(p->owner == toy);
     if (next_offset > p->next)
         p->next = next_offset;
+    pthread_cond_broadcast(&toy->store->changed);
     pthread_mutex_unlock(&toy->store->lock);
 }
 
@@ -210,6 +229,7 @@ static void on_stopped(void *context, void *opaque, enum source_stop why, const 
     pthread_mutex_lock(&toy->store->lock);
     toy->store->partitions[lane->partition].stopped++;
     toy->store->partitions[lane->partition].why = why;
+    pthread_cond_broadcast(&toy->store->changed);
     pthread_mutex_unlock(&toy->store->lock);
 }
 
@@ -218,6 +238,7 @@ static void on_tick(void *context, int32_t worker, int64_t now_ns)
     struct toy *toy = context;
     CHECK(worker >= 0 && now_ns > 0);
     atomic_fetch_add(&toy->ticks, 1);
+    changed(toy->store);
 }
 
 static void on_unavailable(void *context, const char *reason)
@@ -226,6 +247,7 @@ static void on_unavailable(void *context, const char *reason)
     pthread_mutex_lock(&toy->store->lock);
     snprintf(toy->reason, sizeof toy->reason, "%s", reason ? reason : "");
     toy->unavailable_count++;
+    pthread_cond_broadcast(&toy->store->changed);
     pthread_mutex_unlock(&toy->store->lock);
 }
 
@@ -314,12 +336,18 @@ void toy_stop(struct toy *toy)
 
 /* ---- waiting ---- */
 
-uint64_t toy_applied(struct toy_store *store)
+static uint64_t applied_locked(const struct toy_store *store)
 {
     uint64_t applied = 0;
-    pthread_mutex_lock(&store->lock);
     for (int i = 0; i < TOY_PARTITIONS_MAX; i++)
         applied += store->partitions[i].applied;
+    return applied;
+}
+
+uint64_t toy_applied(struct toy_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    uint64_t applied = applied_locked(store);
     pthread_mutex_unlock(&store->lock);
     return applied;
 }
@@ -334,8 +362,10 @@ uint64_t toy_sum(struct toy_store *store)
     return sum;
 }
 
-/* One look; the waits below repeat it until it is so. */
+/* What is waited for, and one look at it, under the store's lock. */
 struct wait {
+    bool (*is)(const struct wait *w);
+    const char *what;
     struct toy_store *store;
     struct toy *toy;
     int32_t partition;
@@ -345,15 +375,12 @@ struct wait {
 
 static bool next_is(const struct wait *w)
 {
-    pthread_mutex_lock(&w->store->lock);
-    bool is = w->store->partitions[w->partition].next >= w->number;
-    pthread_mutex_unlock(&w->store->lock);
-    return is;
+    return w->store->partitions[w->partition].next >= w->number;
 }
 
 static bool applied_is(const struct wait *w)
 {
-    return toy_applied(w->store) >= (uint64_t)w->number;
+    return applied_locked(w->store) >= (uint64_t)w->number;
 }
 
 static bool assigned_is(const struct wait *w)
@@ -363,45 +390,68 @@ static bool assigned_is(const struct wait *w)
 
 static bool reason_is(const struct wait *w)
 {
-    pthread_mutex_lock(&w->toy->store->lock);
-    bool is = w->part ? strstr(w->toy->reason, w->part) != NULL
-                      : !w->toy->reason[0] && w->toy->unavailable_count;
-    pthread_mutex_unlock(&w->toy->store->lock);
-    return is;
+    return w->part ? strstr(w->toy->reason, w->part) != NULL
+                   : !w->toy->reason[0] && w->toy->unavailable_count;
 }
 
-static void wait_until(bool (*is)(const struct wait *), const struct wait *w, const char *what)
+static bool holds_are(const struct wait *w)
 {
-    int64_t until = clock_mono_ns() + TOY_WAIT_MS_MAX * MS;
-    while (!is(w)) {
-        if (clock_mono_ns() > until) {
+    return atomic_load(&w->toy->holds) >= (uint64_t)w->number;
+}
+
+static bool ticks_are(const struct wait *w)
+{
+    return atomic_load(&w->toy->ticks) >= (uint64_t)w->number;
+}
+
+static void wait_for(struct wait w)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += TOY_WAIT_MS_MAX / 1000;
+    pthread_mutex_lock(&w.store->lock);
+    while (!w.is(&w)) {
+        if (pthread_cond_timedwait(&w.store->changed, &w.store->lock, &until) == ETIMEDOUT) {
             fprintf(stderr, "waited %d s for %s (partition %d, number %lld, text %s, reason %s)\n",
-                    TOY_WAIT_MS_MAX / 1000, what, (int)w->partition, (long long)w->number,
-                    w->part ? w->part : "-", w->toy ? w->toy->reason : "-");
+                    TOY_WAIT_MS_MAX / 1000, w.what, (int)w.partition, (long long)w.number,
+                    w.part ? w.part : "-", w.toy ? w.toy->reason : "-");
             abort();
         }
-        usleep(1000);
     }
+    pthread_mutex_unlock(&w.store->lock);
 }
 
 void toy_wait_next(struct toy_store *store, int32_t partition, int64_t next)
 {
-    wait_until(next_is, &(struct wait){.store = store, .partition = partition, .number = next},
-               "an offset");
+    wait_for((struct wait){next_is, "an offset", .store = store, .partition = partition,
+                           .number = next});
 }
 
 void toy_wait_applied(struct toy_store *store, uint64_t applied)
 {
-    wait_until(applied_is, &(struct wait){.store = store, .number = (int64_t)applied},
-               "applied records");
+    wait_for(
+        (struct wait){applied_is, "applied records", .store = store, .number = (int64_t)applied});
 }
 
 void toy_wait_assigned(struct toy *toy, int partitions)
 {
-    wait_until(assigned_is, &(struct wait){.toy = toy, .number = partitions}, "an assignment");
+    wait_for((struct wait){assigned_is, "an assignment", .store = toy->store, .toy = toy,
+                           .number = partitions});
 }
 
 void toy_wait_reason(struct toy *toy, const char *part)
 {
-    wait_until(reason_is, &(struct wait){.toy = toy, .part = part}, "a reason");
+    wait_for((struct wait){reason_is, "a reason", .store = toy->store, .toy = toy, .part = part});
+}
+
+void toy_wait_holds(struct toy *toy, uint64_t holds)
+{
+    wait_for((struct wait){holds_are, "held batches", .store = toy->store, .toy = toy,
+                           .number = (int64_t)holds});
+}
+
+void toy_wait_ticks(struct toy *toy, uint64_t more)
+{
+    wait_for((struct wait){ticks_are, "ticks", .store = toy->store, .toy = toy,
+                           .number = (int64_t)(atomic_load(&toy->ticks) + more)});
 }

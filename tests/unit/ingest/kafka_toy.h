@@ -32,6 +32,7 @@ struct toy_partition {
 
 struct toy_store {
     pthread_mutex_t lock;
+    pthread_cond_t changed; /* anything, of the store or of a member */
     struct toy_partition partitions[TOY_PARTITIONS_MAX];
     int32_t partition_count; /* as told by `topic` */
 };
@@ -86,6 +87,8 @@ void toy_wait_next(struct toy_store *store, int32_t partition, int64_t next);
 void toy_wait_applied(struct toy_store *store, uint64_t applied); /* all partitions */
 void toy_wait_assigned(struct toy *toy, int partitions);
 void toy_wait_reason(struct toy *toy, const char *part); /* NULL: available */
+void toy_wait_holds(struct toy *toy, uint64_t holds);    /* so many in all */
+void toy_wait_ticks(struct toy *toy, uint64_t more);     /* so many from now */
 uint64_t toy_applied(struct toy_store *store);
 uint64_t toy_sum(struct toy_store *store);
 

@@ -2,7 +2,6 @@
 /* The Kafka source, producer and embedded broker together, without a Kafka. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -108,8 +107,7 @@ static void test_held_batches_keep_their_place(void **state)
         uint64_t before = atomic_load(&toy->holds);
         atomic_store(&toy->hold, true);
         sum += produce(brokers, "held", 40000 + i * 4000, 4000);
-        while (atomic_load(&toy->holds) < before + PARTITIONS) /* each lane, or one again */
-            usleep(500);
+        toy_wait_holds(toy, before + PARTITIONS); /* each lane, or one again */
         atomic_store(&toy->hold, false);
     }
     toy_wait_applied(&store, 60000);
@@ -133,8 +131,7 @@ static void test_stop_with_held_batches(void **state)
     struct toy *toy = toy_start(&store, brokers, "stop", "g", NULL, 2);
     atomic_store(&toy->hold, true);
     produce(brokers, "stop", 4000, 4000);
-    while (!atomic_load(&toy->holds))
-        usleep(500);
+    toy_wait_holds(toy, 1);
     toy_stop(toy); /* a held batch is given back: leaks are ASan's to see */
     toy_store_done(&store);
     kafka_broker_free(broker);
@@ -153,13 +150,9 @@ static void test_pause_and_resume(void **state)
     struct toy *toy = toy_start(&store, brokers, "paused", "g", NULL, 2);
     toy_wait_applied(&store, 4000);
     toy->source->ops->pause(toy->source, true);
-    uint64_t ticks = atomic_load(&toy->ticks); /* some turns later every worker has seen it */
-    while (atomic_load(&toy->ticks) < ticks + 20)
-        usleep(500);
+    toy_wait_ticks(toy, 20); /* some turns later every worker has seen it */
     sum += produce(brokers, "paused", 4000, 4000);
-    ticks = atomic_load(&toy->ticks);
-    while (atomic_load(&toy->ticks) < ticks + 20)
-        usleep(500);
+    toy_wait_ticks(toy, 20);
     assert_int_equal(toy_applied(&store), 4000);
     toy->source->ops->pause(toy->source, false);
     toy_wait_applied(&store, 8000);
