@@ -72,8 +72,10 @@ static void place_argument(struct aggregate_layout *layout, struct layout_argume
     a->max_at = place(layout, a->parts & PART_MAX, value);
     a->first_at = place(layout, a->parts & PART_FIRST, 16 + value);
     a->last_at = place(layout, a->parts & PART_LAST, 16 + value);
-    if (text && a->parts & (PART_MIN | PART_MAX | PART_FIRST | PART_LAST))
-        layout->has_texts = true;
+    if (text)
+        layout->text_parts +=
+            (uint32_t)__builtin_popcount(a->parts & (PART_MIN | PART_MAX | PART_FIRST | PART_LAST));
+    layout->has_texts = layout->text_parts > 0;
 }
 
 static void initial_extreme(const struct layout_argument *a, void *at, bool min)

@@ -52,6 +52,7 @@ struct aggregate_layout {
     const struct layout_argument **measures; /* by measure; NULL: count(*) */
     unsigned char *initial;                  /* a state of no record */
     bool has_texts;                          /* states may refer to the heap */
+    uint32_t text_parts;                     /* text slots in a state */
 };
 
 /* 128 bits in two words that are aligned to 4. */

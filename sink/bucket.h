@@ -2,15 +2,17 @@
 /*
  * bucket.h: the inside of a hash bucket: tags compared 16 at a time, entries of fixed size.
  *
- *   struct bucket (16 bytes) | tags, one byte for each entry, in groups of 16 | entries
+ *   struct bucket (16 bytes) | tags, one byte for each slot, the first 16 repeated | entries
  *
- * A bucket is what stands behind the header of a page, or a cell. An entry belongs to the group
- * that its hash chooses and moves on to the next one when that is full; the group's bit in
- * `spilled` then sends searches on (after Dash, VLDB 2020, and the tag groups of F14). Bits of a
- * 64-bit hash:
+ * A bucket is what stands behind the header of a page, or a cell. A hash says at which slot its
+ * entry is at home; the entry stands in the first slot that was free from there on, around the end.
+ * A search compares the 16 tags from home on, and goes further only where `spilled` says that some
+ * entry from hereabouts had to. Windows begin at any slot, not at groups: so few entries spill even
+ * when the bucket is nearly full, and the first tag that matches is nearly always the right one.
+ * (Tags: F14; buckets of pages: Dash, VLDB 2020.) Bits of a 64-bit hash:
  *
  *   63 ..        prefix: which bucket, by the directory
- *   41 .. 32     group inside the bucket
+ *   41 .. 32     home inside the bucket
  *    6 ..  0     tag
  *
  * so that the upper half of a hash and the tag are all that a bucket needs when it splits.
@@ -27,22 +29,22 @@
 
 #include "base/check.h"
 
-#define BUCKET_GROUP     16u
+#define BUCKET_WINDOW    16u
 #define BUCKET_TAG       0x80u /* set in every tag of an entry */
-#define BUCKET_NEVER     0x01u /* of slots behind the last, so that the last group is a whole one */
+#define BUCKET_NEVER     0x01u /* of slots that are not there, in a bucket of less than a window */
 #define BUCKET_SLOTS_MAX 512u
 
 struct bucket {
     uint16_t count;
     uint16_t reserved;
     uint32_t next;    /* page of the bucket that this one overflows into (equal hashes); 0: none */
-    uint64_t spilled; /* bit g: an entry of group g stands in a later group */
+    uint64_t spilled; /* bit h / 16: an entry at home in slot h stands 16 slots on or farther */
 };
 
 /* Numbers that follow from a bucket's bytes and an entry's; kept by the table. */
 struct bucket_shape {
     uint16_t capacity;
-    uint16_t groups;
+    uint16_t homes; /* slots that can be home: all, or the first of less than a window */
     uint16_t entry_bytes;
     uint16_t entries_at; /* from the bucket's beginning */
 };
@@ -50,16 +52,18 @@ struct bucket_shape {
 static inline struct bucket_shape bucket_shape_of(uint32_t bytes, uint32_t entry_bytes)
 {
     uint32_t capacity = (bytes - (uint32_t)sizeof(struct bucket)) / (entry_bytes + 1);
+    uint32_t at = 0;
+
     if (capacity > BUCKET_SLOTS_MAX)
         capacity = BUCKET_SLOTS_MAX;
-    uint32_t at = 0;
     for (; capacity; capacity--) {
-        at = (uint32_t)sizeof(struct bucket) + (capacity + 15) / 16 * 16;
+        uint32_t tags = capacity < BUCKET_WINDOW ? BUCKET_WINDOW : capacity + BUCKET_WINDOW;
+        at = ((uint32_t)sizeof(struct bucket) + tags + 7) & ~7u;
         if (at + capacity * entry_bytes <= bytes)
             break;
     }
     return (struct bucket_shape){.capacity = (uint16_t)capacity,
-                                 .groups = (uint16_t)((capacity + 15) / 16),
+                                 .homes = (uint16_t)(capacity < BUCKET_WINDOW ? 1 : capacity),
                                  .entry_bytes = (uint16_t)entry_bytes,
                                  .entries_at = (uint16_t)at};
 }
@@ -80,34 +84,34 @@ static inline uint8_t bucket_tag(uint64_t hash)
     return (uint8_t)((hash & 0x7f) | BUCKET_TAG);
 }
 
-static inline unsigned bucket_group(uint64_t hash, struct bucket_shape shape)
+static inline unsigned bucket_home(uint64_t hash, struct bucket_shape shape)
 {
-    return (unsigned)((hash >> 32 & 1023) * shape.groups >> 10);
+    return (unsigned)((hash >> 32 & 1023) * shape.homes >> 10);
 }
 
-/* Bit i: tag i of the group is `tag`. */
-static inline unsigned bucket_match(const uint8_t *group, uint8_t tag)
+/* Bit i: tag i of the window is `tag`. */
+static inline unsigned bucket_match(const uint8_t *window, uint8_t tag)
 {
 #if defined(__SSE2__)
-    __m128i tags = _mm_loadu_si128((const __m128i *)(const void *)group);
+    __m128i tags = _mm_loadu_si128((const __m128i *)(const void *)window);
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(tags, _mm_set1_epi8((char)tag)));
 #else
     unsigned mask = 0;
-    for (unsigned i = 0; i < BUCKET_GROUP; i++)
-        mask |= (unsigned)(group[i] == tag) << i;
+    for (unsigned i = 0; i < BUCKET_WINDOW; i++)
+        mask |= (unsigned)(window[i] == tag) << i;
     return mask;
 #endif
 }
 
-/* Bit i: slot i of the group holds an entry. */
-static inline unsigned bucket_used(const uint8_t *group)
+/* Bit i: slot i of the window holds an entry. */
+static inline unsigned bucket_used(const uint8_t *window)
 {
 #if defined(__SSE2__)
-    return (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)group));
+    return (unsigned)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)window));
 #else
     unsigned mask = 0;
-    for (unsigned i = 0; i < BUCKET_GROUP; i++)
-        mask |= (unsigned)(group[i] >> 7) << i;
+    for (unsigned i = 0; i < BUCKET_WINDOW; i++)
+        mask |= (unsigned)(window[i] >> 7) << i;
     return mask;
 #endif
 }
@@ -115,9 +119,9 @@ static inline unsigned bucket_used(const uint8_t *group)
 static inline void bucket_init(struct bucket *bucket, struct bucket_shape shape)
 {
     *bucket = (struct bucket){0};
-    memset(bucket_tags(bucket), 0, shape.groups * BUCKET_GROUP);
-    memset(bucket_tags(bucket) + shape.capacity, BUCKET_NEVER,
-           shape.groups * BUCKET_GROUP - shape.capacity);
+    memset(bucket_tags(bucket), 0, shape.entries_at - sizeof *bucket);
+    if (shape.capacity < BUCKET_WINDOW)
+        memset(bucket_tags(bucket) + shape.capacity, BUCKET_NEVER, BUCKET_WINDOW - shape.capacity);
 }
 
 /*
@@ -126,63 +130,79 @@ static inline void bucket_init(struct bucket *bucket, struct bucket_shape shape)
  *     for (int slot; (slot = bucket_next(bucket, shape, &s)) >= 0;) if (equal) ...
  */
 struct bucket_search {
-    unsigned group;
+    unsigned home;
+    unsigned at; /* where the window begins */
     unsigned mask;
-    unsigned groups_left;
+    unsigned seen; /* slots before the window */
     uint8_t tag;
 };
 
 static inline struct bucket_search bucket_search(const struct bucket *bucket,
                                                  struct bucket_shape shape, uint64_t hash)
 {
-    struct bucket_search s = {
-        .group = bucket_group(hash, shape), .groups_left = shape.groups, .tag = bucket_tag(hash)};
-    s.mask = bucket_match(bucket_tags(bucket) + s.group * BUCKET_GROUP, s.tag);
+    struct bucket_search s = {.home = bucket_home(hash, shape), .tag = bucket_tag(hash)};
+    s.at = s.home;
+    s.mask = bucket_match(bucket_tags(bucket) + s.at, s.tag);
     return s;
+}
+
+/* Around the end. */
+static inline unsigned bucket_slot(struct bucket_shape shape, unsigned slot)
+{
+    return slot >= shape.capacity ? slot - shape.capacity : slot;
 }
 
 static inline int bucket_next(const struct bucket *bucket, struct bucket_shape shape,
                               struct bucket_search *s)
 {
     while (!s->mask) {
-        if (likely(!(bucket->spilled >> s->group & 1)) || --s->groups_left == 0)
+        s->seen += BUCKET_WINDOW;
+        if (likely(!(bucket->spilled >> (s->home / BUCKET_WINDOW) & 1)) ||
+            s->seen >= shape.capacity)
             return -1;
-        s->group = s->group + 1 == shape.groups ? 0 : s->group + 1;
-        s->mask = bucket_match(bucket_tags(bucket) + s->group * BUCKET_GROUP, s->tag);
+        s->at = bucket_slot(shape, s->at + BUCKET_WINDOW);
+        s->mask = bucket_match(bucket_tags(bucket) + s->at, s->tag);
     }
-    int slot = (int)(s->group * BUCKET_GROUP) + __builtin_ctz(s->mask);
+    unsigned slot = bucket_slot(shape, s->at + (unsigned)__builtin_ctz(s->mask));
     s->mask &= s->mask - 1;
-    return slot;
+    return (int)slot;
+}
+
+static inline void bucket_set_tag(struct bucket *bucket, struct bucket_shape shape, unsigned slot,
+                                  uint8_t tag)
+{
+    bucket_tags(bucket)[slot] = tag;
+    if (slot < BUCKET_WINDOW && shape.capacity >= BUCKET_WINDOW)
+        bucket_tags(bucket)[shape.capacity + slot] = tag;
 }
 
 /* A free slot for an entry of that hash, now taken; the bucket is not full. */
 static inline unsigned bucket_take(struct bucket *bucket, struct bucket_shape shape, uint64_t hash,
                                    uint8_t tag)
 {
-    uint8_t *tags = bucket_tags(bucket);
-    unsigned group = bucket_group(hash, shape);
+    unsigned home = bucket_home(hash, shape), at = home, seen = 0, free_mask;
 
     DEBUG_CHECK(bucket->count < shape.capacity);
     for (;;) {
-        /* NEVER has no top bit: it reads as free and must be excluded by its place. */
-        unsigned free_mask = ~bucket_used(tags + group * BUCKET_GROUP) & 0xffff;
-        unsigned last = shape.capacity - group * BUCKET_GROUP;
-        if (last < BUCKET_GROUP)
-            free_mask &= (1u << last) - 1;
-        if (free_mask) {
-            unsigned slot = group * BUCKET_GROUP + (unsigned)__builtin_ctz(free_mask);
-            tags[slot] = tag;
-            bucket->count++;
-            return slot;
-        }
-        bucket->spilled |= 1ULL << group;
-        group = group + 1 == shape.groups ? 0 : group + 1;
+        free_mask = ~bucket_used(bucket_tags(bucket) + at) & 0xffff;
+        if (shape.capacity < BUCKET_WINDOW)
+            free_mask &= (1u << shape.capacity) - 1; /* NEVER reads as free */
+        if (free_mask)
+            break;
+        bucket->spilled |= 1ULL << (home / BUCKET_WINDOW);
+        seen += BUCKET_WINDOW;
+        DEBUG_CHECK(seen < shape.capacity + BUCKET_WINDOW);
+        at = bucket_slot(shape, at + BUCKET_WINDOW);
     }
+    unsigned slot = bucket_slot(shape, at + (unsigned)__builtin_ctz(free_mask));
+    bucket_set_tag(bucket, shape, slot, tag);
+    bucket->count++;
+    return slot;
 }
 
-static inline void bucket_drop(struct bucket *bucket, unsigned slot)
+static inline void bucket_drop(struct bucket *bucket, struct bucket_shape shape, unsigned slot)
 {
-    bucket_tags(bucket)[slot] = 0;
+    bucket_set_tag(bucket, shape, slot, 0);
     if (--bucket->count == 0)
         bucket->spilled = 0;
 }

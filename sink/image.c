@@ -11,7 +11,7 @@
 #define BLOCK_BYTES  ((size_t)2 << 20)
 #define BLOCK_PAGES  ((uint32_t)(BLOCK_BYTES / PAGE_BYTES))
 /* Huge pages begin here: below, rounding up to 2 MiB would cost more memory than it saves time. */
-#define HUGE_FIRST_BLOCK 8u
+#define HUGE_FIRST_BLOCK 1u
 /* Given back at a time while a batch runs: about 1 us a page. */
 #define TRIM_PAGES_AT_ONCE 64u
 

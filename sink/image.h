@@ -98,11 +98,16 @@ static inline void *page_write(struct image *image, uint32_t no)
     return page;
 }
 
-/* Write access to the page that an address found by reading lies in. */
+/* The page that an address found by reading lies in. */
+static inline uint32_t page_number(const struct image *image, const void *inside)
+{
+    return (uint32_t)((size_t)((const char *)inside - image->base) / PAGE_BYTES);
+}
+
+/* Write access to it. */
 static inline void page_touch(struct image *image, const void *inside)
 {
-    size_t at = (size_t)((const char *)inside - image->base);
-    page_write(image, (uint32_t)(at / PAGE_BYTES));
+    page_write(image, page_number(image, inside));
 }
 
 /* A page of zeros behind its header, 0 when the range is used up. Never refuses because of the

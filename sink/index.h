@@ -95,28 +95,26 @@ index_find_many(const struct table *table, const struct cells_head *rows, const 
             for (uint32_t i = 0; i < n; i++) {
                 buckets[i] = page_bucket(page_read(table->image, *slots[i]));
                 __builtin_prefetch(buckets[i]);
-                __builtin_prefetch(bucket_tags(buckets[i]) +
-                                   bucket_group(h[i], shape) * BUCKET_GROUP);
+                __builtin_prefetch(bucket_tags(buckets[i]) + bucket_home(h[i], shape));
             }
         } else {
             for (uint32_t i = 0; i < n; i++)
                 buckets[i] = page_bucket(page_read(table->image, table->head->root));
         }
         for (uint32_t i = 0; i < n; i++) {
-            unsigned group = bucket_group(h[i], shape);
-            masks[i] =
-                bucket_match(bucket_tags(buckets[i]) + group * BUCKET_GROUP, bucket_tag(h[i]));
-            const char *first = bucket_entry(
+            unsigned home = bucket_home(h[i], shape);
+            masks[i] = bucket_match(bucket_tags(buckets[i]) + home, bucket_tag(h[i]));
+            const char *guess = bucket_entry(
                 buckets[i], shape,
-                group * BUCKET_GROUP + (masks[i] ? (unsigned)__builtin_ctz(masks[i]) : 0));
-            __builtin_prefetch(first);
+                bucket_slot(shape, home + (masks[i] ? (unsigned)__builtin_ctz(masks[i]) : 0)));
+            __builtin_prefetch(guess);
         }
         for (uint32_t i = 0; i < n; i++) {
             guesses[i] = 0;
             for (unsigned mask = masks[i]; mask; mask &= mask - 1) {
                 const struct index_entry *e = (const void *)bucket_entry(
                     buckets[i], shape,
-                    bucket_group(h[i], shape) * BUCKET_GROUP + (unsigned)__builtin_ctz(mask));
+                    bucket_slot(shape, bucket_home(h[i], shape) + (unsigned)__builtin_ctz(mask)));
                 if (e->hash_high != (uint32_t)(h[i] >> 32))
                     continue;
                 guesses[i] = e->ref;

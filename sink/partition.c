@@ -178,26 +178,48 @@ int partition_observe(struct partition *p, struct batch *batch)
 
 /* ---- applying ---- */
 
-static int prepare(struct partition *p, struct batch *batch, uint64_t *ret_pages)
+static int select_rows(struct partition *p, struct batch *batch)
 {
     struct aggregate_clock clock = {p->observed.times, p->observed.watermarks,
                                     p->observed.behind_max_ns};
+    int rc = 0;
+
+    for (uint32_t i = 0; i < p->plan->aggregate_count && !rc; i++)
+        rc = aggregate_select(&p->aggregates[i], batch, &clock, &p->aggregate_works[i]);
+    for (uint32_t i = 0; i < p->plan->set_count && !rc; i++)
+        rc = set_select(&p->sets[i], batch, p->observed.times, &p->set_works[i]);
+    return rc;
+}
+
+/* Nearly always there is room for the worst that a batch could need, and nobody has to look closer.
+ */
+static bool room_at_once(struct partition *p, const struct batch *batch)
+{
+    uint64_t text_bytes = batch->payload_bytes + batch->arena.used_bytes;
     uint64_t pages = 0;
 
-    for (uint32_t i = 0; i < p->plan->aggregate_count; i++) {
-        int rc = aggregate_prepare(&p->aggregates[i], batch, &clock, &p->aggregate_works[i]);
-        if (rc)
-            return rc;
-        pages += p->aggregate_works[i].pages;
-    }
-    for (uint32_t i = 0; i < p->plan->set_count; i++) {
-        int rc = set_prepare(&p->sets[i], batch, p->observed.times, &p->set_works[i]);
-        if (rc)
-            return rc;
-        pages += p->set_works[i].pages;
-    }
-    *ret_pages = pages;
-    return 0;
+    for (uint32_t i = 0; i < p->plan->aggregate_count; i++)
+        if (aggregate_bound(&p->aggregates[i], &p->aggregate_works[i], text_bytes, &pages))
+            return false;
+    for (uint32_t i = 0; i < p->plan->set_count; i++)
+        if (set_bound(&p->sets[i], &p->set_works[i], text_bytes, &pages))
+            return false;
+    return image_reserve(&p->image, pages);
+}
+
+/* 0 with the pages reserved that the batch really needs, PARTITION_FULL, or WEIR_E_NOMEM. */
+static int room_measured(struct partition *p, struct batch *batch)
+{
+    uint64_t pages = 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < p->plan->aggregate_count && !rc; i++)
+        rc = aggregate_measure(&p->aggregates[i], batch, &p->aggregate_works[i], &pages);
+    for (uint32_t i = 0; i < p->plan->set_count && !rc; i++)
+        rc = set_measure(&p->sets[i], batch, &p->set_works[i], &pages);
+    if (rc)
+        return rc;
+    return image_reserve(&p->image, pages) ? 0 : PARTITION_FULL;
 }
 
 /* What can be given up without losing anything: groups that no pane knows, free pages. */
@@ -216,25 +238,23 @@ static void make_room(struct partition *p)
     image_trim(&p->image);
 }
 
-static int prepare_and_reserve(struct partition *p, struct batch *batch)
+static int room(struct partition *p, struct batch *batch)
 {
-    uint64_t pages;
-    int rc = prepare(p, batch, &pages);
-    if (rc || image_reserve(&p->image, pages))
+    if (room_at_once(p, batch))
+        return 0;
+    int rc = room_measured(p, batch);
+    if (rc != PARTITION_FULL)
         return rc;
     make_room(p);
-    rc = prepare(p, batch, &pages); /* groups that were found may be gone */
-    if (rc)
-        return rc;
-    return image_reserve(&p->image, pages) ? 0 : PARTITION_FULL;
+    return room_measured(p, batch);
 }
 
-static void commit(struct partition *p)
+static void fold(struct partition *p)
 {
     for (uint32_t i = 0; i < p->plan->aggregate_count; i++)
-        aggregate_commit(&p->aggregates[i], &p->aggregate_works[i]);
+        aggregate_apply(&p->aggregates[i], &p->aggregate_works[i]);
     for (uint32_t i = 0; i < p->plan->set_count; i++)
-        set_commit(&p->sets[i], &p->set_works[i]);
+        set_apply(&p->sets[i], &p->set_works[i]);
     image_unreserve(&p->image);
     for (uint32_t i = 0; i < p->plan->aggregate_count; i++) {
         struct aggregate *a = &p->aggregates[i];
@@ -288,13 +308,16 @@ int partition_apply(struct partition *p, struct batch *batch, int64_t next_offse
     if (p->observed.batch != batch || p->observed.rows != batch->view.rows)
         partition_observe(p, batch);
 
-    partition_lock(p);
-    int rc = prepare_and_reserve(p, batch);
-    if (rc == 0) {
-        commit(p);
-        stand(p, batch, next_offset);
+    int rc = select_rows(p, batch);
+    if (!rc) {
+        partition_lock(p);
+        rc = room(p, batch);
+        if (!rc) {
+            fold(p);
+            stand(p, batch, next_offset);
+        }
+        partition_unlock(p);
     }
-    partition_unlock(p);
     if (rc < 0)
         return error_set(error, rc, "%s/%d: no memory left for a batch of %u records",
                          partition_topic(p), partition_number(p), batch->view.selected);

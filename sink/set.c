@@ -55,6 +55,8 @@ void set_init(struct set *set, const struct set_plan *plan, struct image *image,
         heap_init(&root->heap);
     }
     index_init(&set->table, image, &set->root->table, owner);
+    set->strip = mem_alloc(sizeof *set->strip);
+    set->strip->slots = mem_array(SET_STRIP, set->record.bytes + 8);
 }
 
 void set_done(struct set *set)
@@ -64,6 +66,8 @@ void set_done(struct set *set)
     table_done(&set->table);
     free(set->key.columns);
     free(set->record.columns);
+    free(set->strip->slots);
+    free(set->strip);
     *set = (struct set){0};
 }
 
@@ -86,39 +90,71 @@ void set_reject_null_keys(const struct set *set, struct batch *batch)
 
 /* ---- finding ---- */
 
+/* What comparing keys needs of a strip, by itself so that it stays in registers. */
 struct find_context {
+    const unsigned char *slots;
+    const uint8_t *long_texts;
+    uint32_t stride;
+    uint32_t key_bytes;
+    uint32_t slots_at;
     const struct set *set;
-    const struct set_work *work;
+    const struct set_strip *s;
 };
 
-static bool equal_long(const struct set *set, const struct set_work *work, uint32_t i,
-                       const void *row)
+static struct find_context find_context(const struct set *set, const struct set_strip *s)
 {
-    const unsigned char *slots = work->slots + (size_t)i * set->record.bytes;
-    if (i < work->upserts) {
-        struct slot_texts texts = {.batch = work->batch, .row = work->rows[i]};
-        return slots_equal_long(&set->key, &set->heap, slots, &texts, set_slots(set, row));
-    }
-    uint16_t tombstone = work->tombstones[i - work->upserts];
-    union read_value key = {.s = work->batch->records[tombstone].key};
-    struct slot_texts texts = {.values = &key};
-    return slots_equal_long(&set->key, &set->heap, slots, &texts, set_slots(set, row));
+    return (struct find_context){
+        s->slots, s->long_texts, set->record.bytes, set->key.bytes, set->slots_at, set, s};
+}
+
+static __attribute__((noinline)) bool equal_long(const struct find_context *c, uint32_t i,
+                                                 const void *row)
+{
+    struct slot_texts texts = {.batch = c->s->batch, .row = c->s->rows[i]};
+    return slots_equal_long(&c->set->key, &c->set->heap, c->slots + (size_t)i * c->stride, &texts,
+                            set_slots(c->set, row));
 }
 
 static inline bool record_equal(const void *context, uint32_t i, const void *row)
 {
     const struct find_context *c = context;
-    const unsigned char *slots = c->work->slots + (size_t)i * c->set->record.bytes;
-    if (likely(slots_equal_bytes(slots, set_slots(c->set, row), c->set->key.bytes)))
+    if (likely(slots_equal_bytes(c->slots + (size_t)i * c->stride, (const char *)row + c->slots_at,
+                                 c->key_bytes)))
         return true;
-    return c->work->long_texts[i] && equal_long(c->set, c->work, i, row);
+    return unlikely(c->long_texts[i]) && equal_long(c, i, row);
 }
 
-static const struct index_entry *find_again(const struct set *set, const struct set_work *work,
+static const struct index_entry *find_again(const struct set *set, const struct set_strip *s,
                                             uint32_t i)
 {
-    struct find_context context = {set, work};
-    return index_find(&set->table, &set->root->rows, work->hashes[i], record_equal, &context, i);
+    struct find_context context = find_context(set, s);
+    return index_find(&set->table, &set->root->rows, s->hashes[i], record_equal, &context, i);
+}
+
+static void strip_find(struct set *set, struct set_strip *s, const struct set_work *work,
+                       uint32_t first)
+{
+    uint32_t stride = set->record.bytes;
+
+    s->batch = work->batch;
+    s->times = work->times;
+    s->rows = work->rows + first;
+    s->count = work->count - first < SET_STRIP ? work->count - first : SET_STRIP;
+    slots_gather(&set->record, s->batch, s->rows, s->count, set->seed, s->slots, stride,
+                 s->long_texts);
+    if (set->key.bytes == 16) {
+        for (uint32_t i = 0; i < s->count; i++)
+            s->hashes[i] = hash_bytes(s->slots + (size_t)i * stride, 16, set->seed);
+    } else if (set->key.bytes == 8) {
+        for (uint32_t i = 0; i < s->count; i++)
+            s->hashes[i] = hash_bytes(s->slots + (size_t)i * stride, 8, set->seed);
+    } else {
+        for (uint32_t i = 0; i < s->count; i++)
+            s->hashes[i] = slots_hash(&set->key, s->slots + (size_t)i * stride, set->seed);
+    }
+    struct find_context context = find_context(set, s);
+    index_find_many(&set->table, &set->root->rows, s->hashes, s->count, s->refs, record_equal,
+                    &context);
 }
 
 struct value_context {
@@ -139,57 +175,57 @@ static bool value_equal(const void *context, uint32_t i, const void *row)
            slots_equal_long(&c->set->key, &c->set->heap, c->slots, &texts, set_slots(c->set, row));
 }
 
+static const struct index_entry *find_values(const struct set *set, const void *slots,
+                                             bool has_long, const union read_value *key)
+{
+    struct value_context context = {set, slots, key, has_long};
+    return index_find(&set->table, &set->root->rows, slots_hash(&set->key, slots, set->seed),
+                      value_equal, &context, 0);
+}
+
 uint32_t set_find(const struct set *set, const void *slots, bool has_long,
                   const union read_value *key)
 {
-    struct value_context context = {set, slots, key, has_long};
-    const struct index_entry *entry =
-        index_find(&set->table, &set->root->rows, slots_hash(&set->key, slots, set->seed),
-                   value_equal, &context, 0);
+    const struct index_entry *entry = find_values(set, slots, has_long, key);
     return entry ? entry->ref : 0;
 }
 
-/* ---- preparing ---- */
+/* ---- limits ---- */
 
-static int gather(struct set *set, struct batch *batch, struct set_work *work)
+int set_select(const struct set *set, struct batch *batch, const int64_t *times,
+               struct set_work *ret_work)
 {
-    uint32_t items = work->upserts + work->tombstone_count;
-    uint32_t stride = set->record.bytes;
+    struct set_work work = {&batch->view,         times, batch->view.selection,
+                            batch->view.selected, NULL,  0};
 
-    work->slots = batch_alloc(batch, (size_t)items * stride + 16);
-    work->long_texts = batch_alloc(batch, items + 1);
-    work->hashes = batch_alloc(batch, (items + 1) * sizeof *work->hashes);
-    work->refs = batch_alloc(batch, (items + 1) * sizeof *work->refs);
-    if (!work->slots || !work->long_texts || !work->hashes || !work->refs)
-        return WEIR_E_NOMEM;
-    slots_gather(&set->record, work->batch, work->rows, work->upserts, set->seed, work->slots,
-                 stride, work->long_texts);
-    for (uint32_t i = 0; i < work->tombstone_count; i++) {
-        uint32_t item = work->upserts + i;
-        struct weir_str key = work->batch->records[work->tombstones[i]].key;
-        slot_set_str((struct str_slot *)(work->slots + (size_t)item * stride), key, set->seed);
-        work->long_texts[item] = key.length > STR_INLINE_MAX;
+    if (set->plan->key_is_record_key && batch->tombstone_count) {
+        uint16_t *rows = batch_alloc(batch, batch->tombstone_count * sizeof *rows);
+        if (!rows)
+            return WEIR_E_NOMEM;
+        for (uint32_t i = 0; i < batch->tombstone_count; i++)
+            if (batch->records[batch->tombstones[i]].key.data)
+                rows[work.tombstone_count++] = batch->tombstones[i];
+        work.tombstones = rows;
     }
-    if (set->key.bytes == 16) {
-        for (uint32_t i = 0; i < items; i++)
-            work->hashes[i] = hash_bytes(work->slots + (size_t)i * stride, 16, set->seed);
-    } else {
-        for (uint32_t i = 0; i < items; i++)
-            work->hashes[i] = slots_hash(&set->key, work->slots + (size_t)i * stride, set->seed);
-    }
+    *ret_work = work;
     return 0;
 }
 
-/* Tombstones with a key; those without one are nobody's. */
-static int keyed_tombstones(struct batch *batch, struct set_work *work)
+static uint64_t pages_for(const struct set *set, uint64_t inserts)
 {
-    uint16_t *rows = batch_alloc(batch, (batch->tombstone_count + 1) * sizeof *rows);
-    if (!rows)
-        return WEIR_E_NOMEM;
-    for (uint32_t i = 0; i < batch->tombstone_count; i++)
-        if (batch->records[batch->tombstones[i]].key.data)
-            rows[work->tombstone_count++] = batch->tombstones[i];
-    work->tombstones = rows;
+    return inserts ? table_pages_for(&set->table, inserts) +
+                         cells_pages_for(&set->root->rows, inserts) + 1
+                   : 0;
+}
+
+int set_bound(const struct set *set, const struct set_work *work, uint64_t text_bytes,
+              uint64_t *pages)
+{
+    if (set->plan->on_full == ON_FULL_PAUSE &&
+        work->count > set->records_max - set->table.head->entries)
+        return PARTITION_FULL;
+    *pages += pages_for(set, work->count) +
+              slots_long_pages(set->record.str_count * (text_bytes + text_bytes / 4), 0);
     return 0;
 }
 
@@ -199,60 +235,42 @@ static int by_hash(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-static uint32_t distinct_missing(struct batch *batch, const struct set_work *work, uint32_t missing)
+static uint32_t distinct(uint64_t *hashes, uint32_t count)
 {
-    uint64_t *hashes = batch_alloc(batch, (missing + 1) * sizeof *hashes);
-    uint32_t n = 0, distinct = 0;
-    if (!hashes)
-        return missing;
-    for (uint32_t i = 0; i < work->upserts; i++)
-        if (!work->refs[i])
-            hashes[n++] = work->hashes[i];
-    qsort(hashes, n, sizeof *hashes, by_hash);
-    for (uint32_t i = 0; i < n; i++)
-        distinct += i == 0 || hashes[i] != hashes[i - 1];
-    return distinct;
+    uint32_t found = 0;
+    qsort(hashes, count, sizeof *hashes, by_hash);
+    for (uint32_t i = 0; i < count; i++)
+        found += i == 0 || hashes[i] != hashes[i - 1];
+    return found;
 }
 
-int set_prepare(struct set *set, struct batch *batch, const int64_t *times,
-                struct set_work *ret_work)
+int set_measure(struct set *set, struct batch *batch, const struct set_work *work, uint64_t *pages)
 {
-    struct set_work work = {
-        .batch = &batch->view,
-        .times = times,
-        .rows = batch->view.selection,
-        .upserts = batch->view.selected,
-    };
-    struct find_context context = {set, &work};
+    struct set_strip *s = set->strip;
     uint64_t text_bytes = 0, text_pages = 0;
     uint32_t missing = 0;
+    uint64_t *hashes = batch_alloc(batch, (work->count + 1) * sizeof *hashes);
 
-    int rc = set->plan->key_is_record_key ? keyed_tombstones(batch, &work) : 0;
-    if (!rc)
-        rc = gather(set, batch, &work);
-    if (rc)
-        return rc;
-    index_find_many(&set->table, &set->root->rows, work.hashes, work.upserts + work.tombstone_count,
-                    work.refs, record_equal, &context);
-    for (uint32_t i = 0; i < work.upserts; i++) {
-        missing += !work.refs[i];
-        if (work.long_texts[i])
-            slots_long_add(&set->record, work.slots + (size_t)i * set->record.bytes, &text_bytes,
-                           &text_pages);
+    if (!hashes)
+        return WEIR_E_NOMEM;
+    for (uint32_t at = 0; at < work->count; at += SET_STRIP) {
+        strip_find(set, s, work, at);
+        for (uint32_t i = 0; i < s->count; i++) {
+            if (!s->refs[i])
+                hashes[missing++] = s->hashes[i];
+            if (s->long_texts[i])
+                slots_long_add(&set->record, s->slots + (size_t)i * set->record.bytes, &text_bytes,
+                               &text_pages);
+        }
     }
-    if (missing)
-        work.pages =
-            table_pages_for(&set->table, missing) + cells_pages_for(&set->root->rows, missing) + 1;
-    work.pages += slots_long_pages(text_bytes, text_pages);
-    *ret_work = work;
-    uint64_t records = set->table.head->entries;
-    if (missing && set->plan->on_full == ON_FULL_PAUSE && records + missing > set->records_max &&
-        records + distinct_missing(batch, &work, missing) > set->records_max)
+    *pages += pages_for(set, missing) + slots_long_pages(text_bytes, text_pages);
+    if (set->plan->on_full == ON_FULL_PAUSE && missing &&
+        set->table.head->entries + distinct(hashes, missing) > set->records_max)
         return PARTITION_FULL;
     return 0;
 }
 
-/* ---- committing ---- */
+/* ---- applying ---- */
 
 static void record_free(struct set *set, uint64_t hash, const struct index_entry *entry)
 {
@@ -300,13 +318,13 @@ struct version {
     struct word4 word;
 };
 
-static struct version version_of(const struct set *set, const struct set_work *work, uint32_t i)
+static struct version version_of(const struct set *set, const struct set_strip *s, uint32_t i)
 {
     struct version version = {.null = true};
     if (set->plan->version_column == SINK_NO_COLUMN)
         return version;
-    const struct weir_column *column = work->batch->columns[set->plan->version_column];
-    uint32_t row = work->rows[i];
+    const struct weir_column *column = s->batch->columns[set->plan->version_column];
+    uint32_t row = s->rows[i];
     version.null = !weir_valid(column, row);
     if (!version.null)
         version.word.i = column->ints[row]; /* a double by its bytes */
@@ -324,10 +342,10 @@ static bool outdated(const struct set *set, const struct record_head *there, str
                                                       : version.word.i < word->i;
 }
 
-static void record_write(struct set *set, const struct set_work *work, uint32_t i, char *row,
+static void record_write(struct set *set, const struct set_strip *s, uint32_t i, char *row,
                          struct version version, bool is_new)
 {
-    const unsigned char *slots = work->slots + (size_t)i * set->record.bytes;
+    const unsigned char *slots = s->slots + (size_t)i * set->record.bytes;
     uint32_t kept = is_new ? 0 : set->plan->key_count; /* an old row keeps its key's texts */
     uint32_t kept_bytes = is_new ? 0 : set->key.bytes;
     char *to = row + set->slots_at;
@@ -335,20 +353,20 @@ static void record_write(struct set *set, const struct set_work *work, uint32_t 
     if (!is_new)
         slots_free_texts(&set->record, &set->heap, to, kept);
     *(struct record_head *)row = (struct record_head){
-        .event_time_ns = work->times[work->rows[i]],
-        .offset = (uint64_t)work->batch->records[work->rows[i]].offset & RECORD_OFFSET_MAX,
+        .event_time_ns = s->times[s->rows[i]],
+        .offset = (uint64_t)s->batch->records[s->rows[i]].offset & RECORD_OFFSET_MAX,
         .version_null = version.null,
     };
     if (set->plan->version_column != SINK_NO_COLUMN)
         *(struct word4 *)(row + sizeof(struct record_head)) = version.word;
     memcpy(to + kept_bytes, slots + kept_bytes, set->record.bytes - kept_bytes);
-    if (work->long_texts[i]) {
-        struct slot_texts texts = {.batch = work->batch, .row = work->rows[i]};
+    if (s->long_texts[i]) {
+        struct slot_texts texts = {.batch = s->batch, .row = s->rows[i]};
         slots_store_texts(&set->record, &set->heap, to, kept, &texts);
     }
 }
 
-static void record_insert(struct set *set, const struct set_work *work, uint32_t i)
+static void record_insert(struct set *set, const struct set_strip *s, uint32_t i)
 {
     if (set->table.head->entries >= set->records_max) {
         if (set->plan->on_full == ON_FULL_REFUSE) {
@@ -359,67 +377,79 @@ static void record_insert(struct set *set, const struct set_work *work, uint32_t
             evict_one(set);
     }
     uint32_t ref = cell_alloc(set->image, &set->root->rows, set->owner);
-    CHECK(ref && index_insert(&set->table, work->hashes[i], ref));
-    record_write(set, work, i, cell_write(set->image, &set->root->rows, ref),
-                 version_of(set, work, i), true);
+    CHECK(ref && index_insert(&set->table, s->hashes[i], ref));
+    record_write(set, s, i, cell_write(set->image, &set->root->rows, ref), version_of(set, s, i),
+                 true);
 }
 
-static bool wants_delete(const struct set *set, const struct set_work *work, uint32_t i)
+static bool wants_delete(const struct set *set, const struct set_strip *s, uint32_t i)
 {
     if (set->plan->delete_column == SINK_NO_COLUMN)
         return false;
-    const struct weir_column *column = work->batch->columns[set->plan->delete_column];
-    return weir_valid(column, work->rows[i]) && column->bools[work->rows[i]];
+    const struct weir_column *column = s->batch->columns[set->plan->delete_column];
+    return weir_valid(column, s->rows[i]) && column->bools[s->rows[i]];
 }
 
 /* found says whether refs[i] can still be trusted: rows leave their cells only by deletes. */
-static void upsert(struct set *set, const struct set_work *work, uint32_t i, bool *found)
+static void upsert(struct set *set, const struct set_strip *s, uint32_t i, bool *found)
 {
-    uint32_t ref = work->refs[i];
+    uint32_t ref = s->refs[i];
 
     if (!ref || !*found) {
-        const struct index_entry *entry = find_again(set, work, i);
+        const struct index_entry *entry = find_again(set, s, i);
         ref = entry ? entry->ref : 0;
     }
     if (!ref) {
-        if (!wants_delete(set, work, i)) {
+        if (!wants_delete(set, s, i)) {
             uint64_t evicted = set->root->evicted;
-            record_insert(set, work, i);
+            record_insert(set, s, i);
             *found &= set->root->evicted == evicted;
         }
         return;
     }
-    struct version version = version_of(set, work, i);
+    struct version version = version_of(set, s, i);
     const struct record_head *there = cell_read(set->image, &set->root->rows, ref);
     if (outdated(set, there, version)) {
         set->root->outdated++;
-    } else if (wants_delete(set, work, i)) {
-        record_free(set, work->hashes[i], find_again(set, work, i));
+    } else if (wants_delete(set, s, i)) {
+        record_free(set, s->hashes[i], find_again(set, s, i));
         *found = false;
     } else {
-        record_write(set, work, i, cell_write(set->image, &set->root->rows, ref), version, false);
+        record_write(set, s, i, cell_write(set->image, &set->root->rows, ref), version, false);
     }
 }
 
-void set_commit(struct set *set, struct set_work *work)
+static void apply_tombstone(struct set *set, struct weir_str text)
 {
-    uint32_t tombstone = 0;
-    bool found = true;
+    unsigned char slots[16];
+    union read_value key = {.s = text};
+    bool has_long = slots_of_values(&set->key, &key, set->seed, slots);
+    const struct index_entry *entry = find_values(set, slots, has_long, &key);
 
-    if (!work->upserts && !work->tombstone_count)
+    if (entry)
+        record_free(set, slots_hash(&set->key, slots, set->seed), entry);
+}
+
+void set_apply(struct set *set, const struct set_work *work)
+{
+    struct set_strip *s = set->strip;
+    uint32_t tombstone = 0;
+
+    if (!work->count && !work->tombstone_count)
         return;
     set_root_write(set);
-    for (uint32_t i = 0; i <= work->upserts; i++) {
-        uint32_t row = i < work->upserts ? work->rows[i] : UINT32_MAX;
-        for (; tombstone < work->tombstone_count && work->tombstones[tombstone] < row;
-             tombstone++) {
-            const struct index_entry *entry = find_again(set, work, work->upserts + tombstone);
-            if (entry) {
-                record_free(set, work->hashes[work->upserts + tombstone], entry);
+    for (uint32_t at = 0; at < work->count; at += SET_STRIP) {
+        strip_find(set, s, work, at);
+        bool found = true;
+        for (uint32_t i = 0; i < s->count; i++) {
+            for (; tombstone < work->tombstone_count && work->tombstones[tombstone] < s->rows[i];
+                 tombstone++) {
+                apply_tombstone(set, s->batch->records[work->tombstones[tombstone]].key);
                 found = false;
             }
+            upsert(set, s, i, &found);
         }
-        if (i < work->upserts)
-            upsert(set, work, i, &found);
     }
+    for (; tombstone < work->tombstone_count; tombstone++)
+        apply_tombstone(set, work->batch->records[work->tombstones[tombstone]].key);
 }

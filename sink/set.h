@@ -5,12 +5,12 @@
  * An index over rows in cells: 16 bytes of head, 8 for a version where one is declared, the slots
  * of key and bins (slots.h). Long texts are in the heap.
  *
- * As with aggregates a batch is applied in two steps: set_prepare finds and counts, set_commit
- * applies upserts and deletes in the order of their rows and cannot fail.
+ * As with aggregates a batch is asked first what it could need (set_bound, set_measure) and then
+ * applied, strip by strip: upserts and deletes in the order of their rows. set_apply cannot fail.
  *
  * A record replaces the one that is there unless that one's version is greater (null is the least).
  * At records_max: REFUSE leaves new keys out (counted), EVICT takes the oldest of a few records at
- * a hand that moves in hash order, PAUSE has prepare say so.
+ * a hand that moves in hash order, PAUSE has measure say so.
  */
 #ifndef SINK_SET_H
 #define SINK_SET_H
@@ -42,6 +42,19 @@ struct record_head {
 _Static_assert(sizeof(struct record_head) == 16, "record_head");
 #define RECORD_OFFSET_MAX ((1LL << 48) - 1)
 
+/* Rows that are worked on together; private memory. */
+#define SET_STRIP 128u
+struct set_strip {
+    const struct weir_batch *batch;
+    const int64_t *times; /* by row of the batch */
+    const uint16_t *rows;
+    uint32_t count;
+    unsigned char *slots; /* count x record.bytes */
+    uint8_t long_texts[SET_STRIP];
+    uint64_t hashes[SET_STRIP]; /* of the keys */
+    uint32_t refs[SET_STRIP];   /* row; 0: not there */
+};
+
 struct set {
     const struct set_plan *plan;
     struct image *image;
@@ -54,20 +67,17 @@ struct set {
     uint64_t seed;
     uint64_t records_max; /* UINT64_MAX: none */
     struct table table;
+    struct set_strip *strip;
 };
 
+/* What of a batch concerns a set: the selected rows, and tombstones that have a key. */
 struct set_work {
     const struct weir_batch *batch;
     const int64_t *times;
-    const uint16_t *rows; /* upserts (and deletes by delete_when), then `deletes` */
-    uint32_t upserts;
-    const uint16_t *tombstones; /* rows of the batch */
+    const uint16_t *rows;
+    uint32_t count;
+    const uint16_t *tombstones;
     uint32_t tombstone_count;
-    unsigned char *slots; /* by item: upserts, then tombstones (key alone) */
-    uint8_t *long_texts;  /* by item */
-    uint64_t *hashes;
-    uint32_t *refs; /* 0: not there */
-    uint64_t pages;
 };
 
 /* WEIR_E_LIMIT with a text if a record's fixed part does not fit into a page. */
@@ -85,10 +95,14 @@ static inline struct set_root *set_root_write(struct set *set)
 /* Rejects selected rows with a null key; the caller narrows the batch. */
 void set_reject_null_keys(const struct set *set, struct batch *batch);
 
-/* 0, PARTITION_FULL, or WEIR_E_NOMEM (of the batch). */
-int set_prepare(struct set *set, struct batch *batch, const int64_t *times,
-                struct set_work *ret_work);
-void set_commit(struct set *set, struct set_work *work);
+/* 0, or WEIR_E_NOMEM (of the batch). */
+int set_select(const struct set *set, struct batch *batch, const int64_t *times,
+               struct set_work *ret_work);
+/* As aggregate_bound and aggregate_measure. */
+int set_bound(const struct set *set, const struct set_work *work, uint64_t text_bytes,
+              uint64_t *pages);
+int set_measure(struct set *set, struct batch *batch, const struct set_work *work, uint64_t *pages);
+void set_apply(struct set *set, const struct set_work *work);
 
 /* The row of a key (slots made by slots_of_values), or 0. */
 uint32_t set_find(const struct set *set, const void *slots, bool has_long,

@@ -191,6 +191,14 @@ static void directory_set(struct table *table, uint64_t hash, unsigned depth, ui
 
 /* ---- splitting ---- */
 
+static void note_move(struct table *table, uint32_t no)
+{
+    if (table->moved_count < TABLE_MOVED_MAX)
+        table->moved[table->moved_count] = no;
+    table->moved_count++;
+    table->moves++;
+}
+
 static bool split(struct table *table, uint64_t hash, uint32_t no)
 {
     unsigned depth = ((const struct page *)page_read(table->image, no))->depth;
@@ -224,7 +232,7 @@ static bool split(struct table *table, uint64_t hash, uint32_t no)
         memcpy(bucket_entry(to, table->shape, slot), entry, table->shape.entry_bytes);
     }
     directory_set(table, hash | 1ULL << (63 - depth), depth + 1, upper_no);
-    table->moves++;
+    note_move(table, no);
     return true;
 }
 
@@ -322,7 +330,7 @@ static void merge_buddies(struct table *table, uint64_t hash)
         directory_set(table, hash, depth - 1, keep_no);
         page_free(table->image, drop_no);
         head_write(table)->buckets--;
-        table->moves++;
+        note_move(table, drop_no);
     }
 }
 
@@ -344,7 +352,7 @@ void table_remove(struct table *table, uint64_t hash, const void *entry)
     struct bucket *bucket = page_bucket(page_write(table->image, no));
     size_t at = (size_t)((const char *)entry - bucket_entry(bucket, table->shape, 0));
 
-    bucket_drop(bucket, (unsigned)(at / table->shape.entry_bytes));
+    bucket_drop(bucket, table->shape, (unsigned)(at / table->shape.entry_bytes));
     if (--head_write(table)->entries == 0) {
         table_clear(table);
         return;

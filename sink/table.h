@@ -18,7 +18,8 @@
  *   T2  A directory page of depth d has b - d <= 9 for each of its buckets, and 2^(9-(b-d)) equal
  *       slots in a row for it.
  *   T3  Directory pages are linked in the order of their prefixes.
- *   T4  Entries move only in table_insert and table_remove; `moves` counts when they did.
+ *   T4  Entries move only in table_insert and table_remove; `moves` counts when they did, and after
+ *       table_moves_begin the pages are remembered that they left.
  */
 #ifndef SINK_TABLE_H
 #define SINK_TABLE_H
@@ -32,6 +33,8 @@
 /* Larger entries would make buckets so small that the directory outgrows them: they belong into
  * cells, with an index. */
 #define TABLE_ENTRY_BYTES_MAX 256u
+
+#define TABLE_MOVED_MAX 6u
 
 /* In the image. */
 struct table_head {
@@ -52,6 +55,8 @@ struct table {
     uint32_t *roots; /* page | depth << 24; NULL: no directory */
     uint8_t root_bits;
     uint64_t moves; /* times that entries changed their place */
+    uint32_t moved_count;
+    uint32_t moved[TABLE_MOVED_MAX]; /* pages */
 };
 
 struct directory {
@@ -107,6 +112,21 @@ void *table_insert(struct table *table, uint64_t hash);
 /* Takes out an entry found by reading. Entries of its bucket may move. */
 void table_remove(struct table *table, uint64_t hash, const void *entry);
 
+/* From here on, which entries found by reading may have moved. */
+static inline void table_moves_begin(struct table *table)
+{
+    table->moved_count = 0;
+}
+
+static inline bool table_moved(const struct table *table, const void *inside)
+{
+    uint32_t no = page_number(table->image, inside);
+    for (uint32_t i = 0; i < table->moved_count && i < TABLE_MOVED_MAX; i++)
+        if (table->moved[i] == no)
+            return true;
+    return table->moved_count > TABLE_MOVED_MAX;
+}
+
 /* Pages that `entries` inserts need: exact to within what chance can do (store.md, Memory). */
 uint64_t table_pages_for(const struct table *table, uint64_t entries);
 
@@ -126,6 +146,8 @@ void table_verify(const struct table *table);
  * constant `equal`.
  */
 #define TABLE_CHUNK 64u
+/* So few buckets stay in the cache: fetching ahead costs more than it saves. */
+#define TABLE_BUCKETS_CACHED 64u
 
 static inline __attribute__((always_inline)) const void *
 table_find(const struct table *table, uint64_t hash,
@@ -155,37 +177,34 @@ static inline __attribute__((always_inline)) void table_find_many(
     const uint32_t *slots[TABLE_CHUNK];
     const void *guesses[TABLE_CHUNK];
 
-    if (!table->head->root) {
-        memset(found, 0, count * sizeof *found);
+    if (table->head->buckets <= TABLE_BUCKETS_CACHED) {
+        for (uint32_t i = 0; i < count; i++)
+            found[i] = table_find(table, hashes[i], equal, context, i);
         return;
     }
     for (uint32_t from = 0; from < count; from += TABLE_CHUNK) {
         uint32_t n = count - from < TABLE_CHUNK ? count - from : TABLE_CHUNK;
         const uint64_t *h = hashes + from;
 
-        if (table->roots) {
-            for (uint32_t i = 0; i < n; i++) {
-                slots[i] = directory_slot(table, table_root(table, h[i]), h[i]);
-                __builtin_prefetch(slots[i]);
-            }
-            for (uint32_t i = 0; i < n; i++) {
-                buckets[i] = page_bucket(page_read(table->image, *slots[i]));
-                __builtin_prefetch(buckets[i], 1);
-                __builtin_prefetch(bucket_tags(buckets[i]) +
-                                   bucket_group(h[i], shape) * BUCKET_GROUP);
-            }
-        } else {
-            for (uint32_t i = 0; i < n; i++)
-                buckets[i] = page_bucket(page_read(table->image, table->head->root));
-        }
-        /* The first tag that matches is right in all but a few per cent. */
         for (uint32_t i = 0; i < n; i++) {
-            unsigned group = bucket_group(h[i], shape);
-            unsigned mask =
-                bucket_match(bucket_tags(buckets[i]) + group * BUCKET_GROUP, bucket_tag(h[i]));
-            unsigned slot = group * BUCKET_GROUP + (mask ? (unsigned)__builtin_ctz(mask) : 0);
+            slots[i] = directory_slot(table, table_root(table, h[i]), h[i]);
+            __builtin_prefetch(slots[i]);
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            buckets[i] = page_bucket(page_read(table->image, *slots[i]));
+            __builtin_prefetch(buckets[i], 1);
+            __builtin_prefetch(bucket_tags(buckets[i]) + bucket_home(h[i], shape));
+        }
+        /* The first tag that matches is the right one in all but a few per cent. */
+        for (uint32_t i = 0; i < n; i++) {
+            unsigned home = bucket_home(h[i], shape);
+            unsigned mask = bucket_match(bucket_tags(buckets[i]) + home, bucket_tag(h[i]));
+            guesses[i] = NULL;
+            if (unlikely(!mask))
+                continue;
+            unsigned slot = bucket_slot(shape, home + (unsigned)__builtin_ctz(mask));
             const char *entry = bucket_entry(buckets[i], shape, slot);
-            guesses[i] = mask ? entry : NULL;
+            guesses[i] = entry;
             __builtin_prefetch(entry, 1);
             __builtin_prefetch(entry + shape.entry_bytes - 1, 1);
         }

@@ -3,7 +3,7 @@
  * micro_store.c: what a partition's aggregates and sets cost per record, beside a hand-written
  * table for the same job (micro_store_floor.h).
  *
- *   micro_store [ROUNDS]
+ *   micro_store [ROUNDS [PART]]     PART: only figures whose name begins so
  *
  * Rounds alternate; figures are medians of CPU time. Our side is the whole of partition_observe and
  * partition_apply: times, watermark, keys, hashing, the lock, limits, offsets. What both sides hold
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/batch.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -348,22 +349,50 @@ static bool bench_set(const char *name, uint64_t keys, uint64_t rows, double rat
     return t.right;
 }
 
+struct part {
+    const char *name;
+    bool (*run)(const struct part *part, uint32_t rounds);
+    const char *keys_name;
+    uint64_t keys;
+    uint64_t rows;
+    double rate_goal;
+};
+
+static bool run_group_by(const struct part *part, uint32_t rounds)
+{
+    group_keys = mem_alloc((size_t)GROUP_ROWS * FLOOR_KEY_STRIDE);
+    group_values = mem_array(GROUP_ROWS, sizeof *group_values);
+    bool right = bench_groups(part->keys_name, part->keys, rounds);
+    free(group_keys);
+    free(group_values);
+    return right;
+}
+
+static bool run_upsert(const struct part *part, uint32_t rounds)
+{
+    return bench_set(part->keys_name, part->keys, part->rows, part->rate_goal, rounds);
+}
+
+static const struct part parts[] = {
+    {"group_by_1k", run_group_by, "1k", 1000, GROUP_ROWS, 0},
+    {"group_by_100k", run_group_by, "100k", 100000, GROUP_ROWS, 0},
+    {"group_by_5M", run_group_by, "5M", 5000000, GROUP_ROWS, 0},
+    {"set_upsert_1M", run_upsert, "1M", 1000000, 6000000, 6e6},
+    {"set_upsert_10M", run_upsert, "10M", 10000000, 20000000, 3e6},
+};
+
 int main(int argc, char **argv)
 {
     int64_t rounds = 5;
-    if (argc > 2 || (argc == 2 && (int_read(argv[1], strlen(argv[1]), &rounds) < 0 || rounds < 1 ||
-                                   rounds > ROUNDS_MAX))) {
-        fprintf(stderr, "usage: micro_store [ROUNDS], at most %d\n", ROUNDS_MAX);
+    const char *wanted = argc == 3 ? argv[2] : "";
+    if (argc > 3 || (argc > 1 && (int_read(argv[1], strlen(argv[1]), &rounds) < 0 || rounds < 1 ||
+                                  rounds > ROUNDS_MAX))) {
+        fprintf(stderr, "usage: micro_store [ROUNDS [PART]], at most %d rounds\n", ROUNDS_MAX);
         return 2;
     }
-    group_keys = mem_alloc((size_t)GROUP_ROWS * FLOOR_KEY_STRIDE);
-    group_values = mem_array(GROUP_ROWS, sizeof *group_values);
-    bool right = bench_groups("1k", 1000, (uint32_t)rounds);
-    right &= bench_groups("100k", 100000, (uint32_t)rounds);
-    right &= bench_groups("5M", 5000000, (uint32_t)rounds);
-    free(group_keys);
-    free(group_values);
-    right &= bench_set("1M", 1000000, 6000000, 6e6, (uint32_t)rounds);
-    right &= bench_set("10M", 10000000, 20000000, 3e6, (uint32_t)rounds);
+    bool right = true;
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if (strncmp(parts[i].name, wanted, strlen(wanted)) == 0)
+            right &= parts[i].run(&parts[i], (uint32_t)rounds);
     return right ? 0 : 1;
 }
