@@ -288,6 +288,7 @@ static void do_duties(struct kafka_worker *w)
         tell_end(w, lane);
         tell_closed(w, lane);
     }
+    w->duties_done++;
     if (again)
         atomic_store(&w->attention, true);
 }
@@ -523,6 +524,20 @@ void kafka_workers_release(struct kafka_source *source)
     }
 }
 
+/* Wakes the worker and waits for the end of a round, or a moment. Under its lock. */
+static void wait_round(struct kafka_worker *w)
+{
+    rd_kafka_queue_yield(w->queue);
+    struct timespec soon;
+    clock_gettime(CLOCK_MONOTONIC, &soon);
+    soon.tv_nsec += 2 * MS;
+    if (soon.tv_nsec >= NS_PER_SECOND) {
+        soon.tv_nsec -= NS_PER_SECOND;
+        soon.tv_sec++;
+    }
+    pthread_cond_timedwait(&w->turn, &w->lock, &soon);
+}
+
 static void flush(struct kafka_worker *w)
 {
     if (!w->running)
@@ -530,17 +545,8 @@ static void flush(struct kafka_worker *w)
     pthread_mutex_lock(&w->lock);
     /* The round that is under way may have begun before; the next one has not. */
     uint64_t until = w->rounds + 2;
-    while (w->rounds < until) {
-        rd_kafka_queue_yield(w->queue);
-        struct timespec soon;
-        clock_gettime(CLOCK_MONOTONIC, &soon);
-        soon.tv_nsec += 2 * 1000000;
-        if (soon.tv_nsec >= NS_PER_SECOND) {
-            soon.tv_nsec -= NS_PER_SECOND;
-            soon.tv_sec++;
-        }
-        pthread_cond_timedwait(&w->turn, &w->lock, &soon);
-    }
+    while (w->rounds < until)
+        wait_round(w);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -548,4 +554,22 @@ void kafka_workers_flush(struct kafka_source *source)
 {
     for (uint32_t i = 0; i < source->worker_count; i++)
         flush(&source->workers[i]);
+}
+
+void kafka_workers_attend(struct kafka_source *source)
+{
+    for (uint32_t i = 0; i < source->worker_count; i++)
+        atomic_store(&source->workers[i].attention, true);
+    for (uint32_t i = 0; i < source->worker_count; i++) {
+        struct kafka_worker *w = &source->workers[i];
+        if (!w->running)
+            continue;
+        pthread_mutex_lock(&w->lock);
+        uint64_t until = w->duties_done + 1;
+        while (w->duties_done < until && !atomic_load(&w->leave)) {
+            atomic_store(&w->attention, true);
+            wait_round(w);
+        }
+        pthread_mutex_unlock(&w->lock);
+    }
 }

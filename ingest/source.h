@@ -87,7 +87,7 @@ struct source_ops {
     int (*start)(struct source *source, struct weir_error *error);
     /* [any] No more deliveries once it returns; lanes are revoked first. Idempotent. */
     void (*stop)(struct source *source);
-    /* [any] All partitions; deliveries in flight still come. */
+    /* [any but a worker] All partitions; what is delivered still, comes before it returns. */
     void (*pause)(struct source *source, bool paused);
     /* [any] Advice for lag tools: offsets that are durable. metadata may be NULL. */
     int (*commit)(struct source *source, const char *topic, int32_t partition, int64_t next_offset,
