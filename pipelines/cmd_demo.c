@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_demo.c: `weir demo`: an embedded broker, generated payments, the pipeline payments.yaml and the
- * page, all in one process, in a folder of its own that goes when the process ends.
+ * cmd_demo.c: `weir demo`: an embedded broker, generated payments, the pipeline payments.yaml and
+ * the page, all in one process, in a folder of its own that goes when the process ends.
  */
 #include <ftw.h>
 #include <pthread.h>
@@ -24,18 +24,19 @@
 #include "pipelines/http_client.h"
 #include "pipelines/signals.h"
 
-#define DEMO_TOPIC          "payments"
-#define DEMO_PARTITIONS     4
-#define DEMO_FIRST_RECORDS  5000 /* spread over the last ten minutes of event time */
-#define DEMO_FIRST_NS       (600 * NS_PER_SECOND)
-#define DEMO_MEMORY_BYTES   ((uint64_t)512 << 20)
-#define DEMO_WAIT_NS        (60 * NS_PER_SECOND)
-#define DEMO_POLL_MS        20
-#define DEMO_FLUSH_MS       30000
+#define DEMO_TOPIC         "payments"
+#define DEMO_PARTITIONS    4
+#define DEMO_FIRST_RECORDS 5000 /* spread over the last ten minutes of event time */
+#define DEMO_FIRST_NS      (600 * NS_PER_SECOND)
+#define DEMO_MEMORY_BYTES  ((uint64_t)512 << 20)
+#define DEMO_WAIT_NS       (60 * NS_PER_SECOND)
+#define DEMO_POLL_MS       20
+#define DEMO_FLUSH_MS      30000
 
 static const struct command_option options[] = {
     {"http", "ADDRESS:PORT", "127.0.0.1:8080", "where to answer; port 0 takes a free one", false},
-    {"once", NULL, NULL, "wait until the first records are aggregated, print the answers, stop", false},
+    {"once", NULL, NULL, "wait until the first records are aggregated, print the answers, stop",
+     false},
     {"rate", "N", "200", "records a second", false},
     {NULL, NULL, NULL, NULL, false},
 };
@@ -69,14 +70,13 @@ struct demo {
     bool thread_runs;
 };
 
-static int send_payment(struct demo *demo, struct demo_payment *payment, uint64_t i, int64_t time_ns,
-                        struct weir_error *error)
+static int send_payment(struct demo *demo, struct demo_payment *payment, uint64_t i,
+                        int64_t time_ns, struct weir_error *error)
 {
     demo_payment_make(payment, demo->seed, i, time_ns);
-    int r = kafka_producer_send(demo->producer, DEMO_TOPIC, -1,
-                                str_make(payment->key.data, payment->key.length),
-                                str_make(payment->value.data, payment->value.length),
-                                clock_wall_ns() / 1000000, error);
+    int r = kafka_producer_send(
+        demo->producer, DEMO_TOPIC, -1, str_make(payment->key.data, payment->key.length),
+        str_make(payment->value.data, payment->value.length), clock_wall_ns() / 1000000, error);
     if (!r)
         atomic_fetch_add(&demo->sent, 1);
     return r;
@@ -111,8 +111,7 @@ static int send_first(struct demo *demo, struct weir_error *error)
     int r = 0;
     for (uint64_t i = 0; !r && i < DEMO_FIRST_RECORDS; i++)
         r = send_payment(demo, &payment, i,
-                         now - DEMO_FIRST_NS +
-                             (int64_t)i * (DEMO_FIRST_NS / DEMO_FIRST_RECORDS),
+                         now - DEMO_FIRST_NS + (int64_t)i * (DEMO_FIRST_NS / DEMO_FIRST_RECORDS),
                          error);
     demo_payment_done(&payment);
     uint64_t delivered;
@@ -127,13 +126,15 @@ static int open_demo(struct demo *demo, struct weir_error *error)
         return error_set_errno(error, WEIR_E_IO, "cannot make a folder in /tmp");
     }
     demo->file = mem_printf("%s/payments.yaml", demo->folder);
-    int r = file_write_atomic(demo->file, demo_pipeline_yaml, strlen(demo_pipeline_yaml), 0644, error);
+    int r =
+        file_write_atomic(demo->file, demo_pipeline_yaml, strlen(demo_pipeline_yaml), 0644, error);
     if (!r)
         r = kafka_broker_new(0, &demo->broker, error);
     if (!r)
         r = kafka_broker_topic(demo->broker, DEMO_TOPIC, DEMO_PARTITIONS, error);
     if (!r)
-        r = kafka_producer_new(kafka_broker_bootstrap(demo->broker), NULL, 0, &demo->producer, error);
+        r = kafka_producer_new(kafka_broker_bootstrap(demo->broker), NULL, 0, &demo->producer,
+                               error);
     if (!r)
         r = send_first(demo, error);
     if (!r)

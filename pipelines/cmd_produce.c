@@ -97,9 +97,10 @@ const struct command command_produce = {
     .name = "produce",
     .usage = "DATA",
     .summary = "CSV or NDJSON into a topic: replays a recorded file",
-    .details = "A file named *.csv is CSV with a header, anything else NDJSON. CSV rows become JSON\n"
-               "objects, typed by the pipeline's fields; without them what matches JSON's number\n"
-               "grammar is written as a number, verbatim.",
+    .details =
+        "A file named *.csv is CSV with a header, anything else NDJSON. CSV rows become JSON\n"
+        "objects, typed by the pipeline's fields; without them what matches JSON's number\n"
+        "grammar is written as a number, verbatim.",
     .arguments_min = 1,
     .arguments_max = 1,
     .options = options,

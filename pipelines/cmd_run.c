@@ -86,8 +86,9 @@ const struct command command_run = {
     .name = "run",
     .usage = "FILE...",
     .summary = "the daemon: runs all named pipelines in one process",
-    .details = "SIGTERM or SIGINT: stops reading, answers what is in flight, exits 0; a second one\n"
-               "ends the process at once.",
+    .details =
+        "SIGTERM or SIGINT: stops reading, answers what is in flight, exits 0; a second one\n"
+        "ends the process at once.",
     .arguments_min = 1,
     .arguments_max = UINT32_MAX,
     .options = options,

@@ -9,13 +9,13 @@
 #include "base/value.h"
 
 static const struct command_option option_format = {
-    "format", "table|json|csv|ndjson", NULL, "how results are printed (table on a terminal, else json)",
-    false};
+    "format", "table|json|csv|ndjson", NULL,
+    "how results are printed (table on a terminal, else json)", false};
 
 static void help(const struct command *command)
 {
-    printf("usage: weir %s%s%s\n\n%s\n", command->name, command->usage[0] ? " " : "", command->usage,
-           command->summary);
+    printf("usage: weir %s%s%s\n\n%s\n", command->name, command->usage[0] ? " " : "",
+           command->usage, command->summary);
     if (command->details)
         printf("\n%s\n", command->details);
     puts("\noptions:");
@@ -96,9 +96,6 @@ static int parse_option(struct command_line *line, int argc, char **argv, int *a
     }
     if (option == &option_format && !format_read(value, &line->format))
         return command_usage_error(line, "--format %s: it is one of %s", value, option->argument);
-    for (uint32_t i = 0; i < line->value_count; i++)
-        if (line->values[i].option == option && !option->many)
-            return command_usage_error(line, "--%s is given twice", option->name);
     line->values[line->value_count].option = option;
     line->values[line->value_count++].value = value;
     return EXIT_DONE;
@@ -184,8 +181,8 @@ static size_t shown_width(const char *text)
     return width;
 }
 
-static void print_table_people(const char *const *columns, const bool *numeric, uint32_t column_count,
-                               const char *const *cells, uint32_t row_count)
+static void print_table_people(const char *const *columns, const bool *numeric,
+                               uint32_t column_count, const char *const *cells, uint32_t row_count)
 {
     size_t *widths = mem_array(column_count, sizeof *widths);
     for (uint32_t c = 0; c < column_count; c++)

@@ -15,13 +15,13 @@
 #include "transforms/expr.h"
 
 /* Of --memory, so much is for records that the sources have fetched ahead. */
-#define PREFETCH_SHARE       8
-#define PREFETCH_BYTES_MIN   ((uint64_t)8 << 20)
-#define PREFETCH_BYTES_MAX   ((uint64_t)64 << 20)
-#define QUERY_TIME_NS_MAX    (10 * 1000000000LL)
-#define QUERY_ROWS_MAX       100000
-#define QUERY_BYTES_MAX      ((uint64_t)256 << 20)
-#define QUERY_GROUPS_MAX     5000000
+#define PREFETCH_SHARE     8
+#define PREFETCH_BYTES_MIN ((uint64_t)8 << 20)
+#define PREFETCH_BYTES_MAX ((uint64_t)64 << 20)
+#define QUERY_TIME_NS_MAX  (10 * 1000000000LL)
+#define QUERY_ROWS_MAX     100000
+#define QUERY_BYTES_MAX    ((uint64_t)256 << 20)
+#define QUERY_GROUPS_MAX   5000000
 
 struct daemon {
     struct pipeline **pipelines;
@@ -138,9 +138,10 @@ static int lock_folder(const char *folder, int *ret_fd, struct weir_error *error
         ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
         holder[n > 0 ? n : 0] = 0;
         holder[strcspn(holder, "\n")] = 0;
-        r = error_set(error, WEIR_E_STATE,
-                      "the data directory %s is in use by %s; stop that process or give another --data",
-                      folder, holder[0] ? holder : "another process");
+        r = error_set(
+            error, WEIR_E_STATE,
+            "the data directory %s is in use by %s; stop that process or give another --data",
+            folder, holder[0] ? holder : "another process");
         close(fd);
     } else {
         char holder[64];
@@ -250,7 +251,8 @@ int daemon_start(const struct daemon_options *options, struct daemon **ret_daemo
     struct weir_error error = {0};
     int r = lock_folder(options->data_folder, &d->lock_fd, &error);
     for (uint32_t i = 0; !r && i < options->file_count; i++) {
-        struct pipeline_options one = {options->workers, options->data_folder, &d->budget, prefetch};
+        struct pipeline_options one = {options->workers, options->data_folder, &d->budget,
+                                       prefetch};
         r = pipeline_new(plans[i], &one, &d->pipelines[i], &error);
         if (!r) {
             plans[i] = NULL;

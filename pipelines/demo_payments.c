@@ -5,12 +5,12 @@
 #include "base/hash.h"
 #include "base/value.h"
 
-#define DEMO_ACCOUNTS     200
-#define DEMO_BAD_ONE_IN   500
+#define DEMO_ACCOUNTS   200
+#define DEMO_BAD_ONE_IN 500
 
 static const char *const merchants[] = {"bakery", "books", "cinema",  "coffee", "fuel",
                                         "garden", "hotel", "railway", "shoes",  "toys"};
-static const char *const statuses[] = {"settled", "settled", "settled", "settled", "settled",
+static const char *const statuses[] = {"settled", "settled", "settled",  "settled",  "settled",
                                        "settled", "pending", "declined", "refunded", "test"};
 static const char *const broken[] = {
     "{\"payment_id\": \"p-broken\", \"account\": ",
@@ -35,8 +35,8 @@ void demo_payment_make(struct demo_payment *payment, uint64_t seed, uint64_t i, 
     random /= 30000;
     text_addf(&payment->value, "{\"payment_id\": \"p-%08llu\", \"account\": \"%s\", ",
               (unsigned long long)i, payment->key.data);
-    text_addf(&payment->value, "\"merchant\": \"%s\", \"amount\": ",
-              merchants[random % COUNT_OF(merchants)]);
+    text_addf(&payment->value,
+              "\"merchant\": \"%s\", \"amount\": ", merchants[random % COUNT_OF(merchants)]);
     decimal_write(&payment->value, amount, 2);
     random /= COUNT_OF(merchants);
     text_addf(&payment->value, ", \"status\": \"%s\", \"created_at\": \"",

@@ -29,10 +29,10 @@ struct lane {
 
     pthread_mutex_t lock; /* guards what follows */
     struct partition_status status;
-    int64_t start_end_offset; /* the end found at assignment */
+    int64_t start_end_offset;  /* the end found at assignment */
     int64_t last_timestamp_ms; /* Kafka's, of the last record applied */
     bool caught_up;
-    bool full;            /* paused because the image has no room */
+    bool full; /* paused because the image has no room */
     bool pause_requested;
 };
 
@@ -96,8 +96,9 @@ static void derive_state(struct lane *lane)
                                  : lane->caught_up                   ? PARTITION_RUNNING
                                                                      : PARTITION_CATCHING_UP;
     if (lane->full)
-        snprintf(s->reason, sizeof s->reason,
-                 "a limit of the store is reached and says on_full: pause; raise --memory or the limit");
+        snprintf(
+            s->reason, sizeof s->reason,
+            "a limit of the store is reached and says on_full: pause; raise --memory or the limit");
     else if (lane->pause_requested)
         snprintf(s->reason, sizeof s->reason, "paused by request");
     else
@@ -218,7 +219,8 @@ static void publish(struct lane *lane, const struct batch *batch, const struct o
     CHECK(decided <= outcome->consumed);
     uint32_t filtered = outcome->consumed - decided;
     int64_t now = clock_wall_ns();
-    const struct weir_record *last = batch->view.rows ? &batch->records[batch->view.rows - 1] : NULL;
+    const struct weir_record *last =
+        batch->view.rows ? &batch->records[batch->view.rows - 1] : NULL;
 
     pthread_mutex_lock(&lane->lock);
     struct partition_status *s = &lane->status;
@@ -311,8 +313,8 @@ int lane_deliver(struct lane *lane, const struct lane_tools *tools, struct batch
     written = batch->reject_count;
 
     struct outcome outcome = {.consumed = rows - dropped};
-    outcome.next_offset = rows < view->rows ? batch->records[rows].offset
-                                            : batch->records[view->rows - 1].offset + 1;
+    outcome.next_offset =
+        rows < view->rows ? batch->records[rows].offset : batch->records[view->rows - 1].offset + 1;
     int r = partition_apply(lane->image, batch, outcome.next_offset, &outcome.counts, &error);
     if (r < 0)
         return fail(lane, &error);
@@ -331,10 +333,11 @@ int lane_deliver(struct lane *lane, const struct lane_tools *tools, struct batch
         for (uint32_t i = 1; i < batch->reject_count; i++)
             if (batch->rejects[i].row < reject->row)
                 reject = &batch->rejects[i];
-        error_set(&error, WEIR_E_INVALID,
-                  "offset %lld was rejected by %s (%s) and the pipeline says on_error: stop; mend the "
-                  "pipeline, or let it go to the dead letters",
-                  (long long)outcome.next_offset, reject->stage, reject->text);
+        error_set(
+            &error, WEIR_E_INVALID,
+            "offset %lld was rejected by %s (%s) and the pipeline says on_error: stop; mend the "
+            "pipeline, or let it go to the dead letters",
+            (long long)outcome.next_offset, reject->stage, reject->text);
         r = fail(lane, &error);
     }
     return r;
@@ -407,7 +410,7 @@ void lane_status(struct lane *lane, struct partition_status *ret_status)
     if (s->end_offset < s->next_offset)
         s->end_offset = s->next_offset;
     s->lag_records = s->end_offset - s->next_offset;
-    s->lag_ns = !s->lag_records ? 0
+    s->lag_ns = !s->lag_records                             ? 0
                 : timestamp_ms > 0 && now_ms > timestamp_ms ? (now_ms - timestamp_ms) * 1000000
                                                             : -1;
 }

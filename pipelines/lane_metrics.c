@@ -48,11 +48,10 @@ void lane_metrics_init(struct lane_metrics *m, const struct sink_plan *plan, con
 
 void lane_metrics_done(struct lane_metrics *m)
 {
-    struct metric_series *const plain[] = {m->consumed,       m->bytes,      m->applied,
-                                           m->filtered,       m->skipped,    m->pending,
-                                           m->lag_records,    m->lag_seconds, m->applied_offset,
-                                           m->end_offset,     m->watermark,  m->records,
-                                           m->groups};
+    struct metric_series *const plain[] = {
+        m->consumed,  m->bytes,       m->applied,     m->filtered,       m->skipped,
+        m->pending,   m->lag_records, m->lag_seconds, m->applied_offset, m->end_offset,
+        m->watermark, m->records,     m->groups};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         metric_free(plain[i]);
     for (uint32_t r = 0; r < WEIR_REASON_COUNT; r++)

@@ -14,6 +14,7 @@
     X(test)                                                                                        \
     X(explain)                                                                                     \
     X(infer)                                                                                       \
+    X(infer)                                                                                       \
     X(produce)                                                                                     \
     X(broker)                                                                                      \
     X(demo)                                                                                        \
@@ -37,11 +38,12 @@ static void help(FILE *to)
           to);
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n  weir COMMAND --help   says more about one of them\n"
-          "  weir --version        this version and those of the libraries\n\n"
-          "Exit codes: 0 done; 1 what was asked for failed; 2 the command line or a file is wrong;\n"
-          "3 something needed cannot be reached.\n",
-          to);
+    fputs(
+        "\n  weir COMMAND --help   says more about one of them\n"
+        "  weir --version        this version and those of the libraries\n\n"
+        "Exit codes: 0 done; 1 what was asked for failed; 2 the command line or a file is wrong;\n"
+        "3 something needed cannot be reached.\n",
+        to);
 }
 
 static const char *command_name_at(const void *context, size_t i)

@@ -87,7 +87,22 @@ static int worker_open(struct pipeline *p, struct pipeline_worker *w, struct wei
         series[2] = metric_new(M_STAGE_FILTERED, labels);
         series[3] = metric_new(M_STAGE_DURATION, labels);
     }
-    return decoder_new(&plan->decode, plan->fields, plan->field_count, &w->tools.decoder, error);
+    return decoder_new(&p->decode, plan->fields, plan->field_count, &w->tools.decoder, error);
+}
+
+/* A CSV file names its columns itself, unless the pipeline does. */
+static int read_csv_header(struct pipeline *p, struct weir_error *error)
+{
+    const struct pipeline_plan *plan = p->plan;
+    p->decode = plan->decode;
+    if (plan->source != SOURCE_FILE || !plan->file.csv || !plan->file.csv_header ||
+        plan->decode.csv_columns)
+        return 0;
+    int r = file_csv_header(plan->file.path, plan->decode.csv_delimiter, &p->csv_header,
+                            &p->csv_header_count, error);
+    p->decode.csv_columns = (const char *const *)p->csv_header;
+    p->decode.csv_column_count = p->csv_header_count;
+    return r;
 }
 
 static void worker_close(struct pipeline *p, struct pipeline_worker *w)
@@ -144,6 +159,8 @@ int pipeline_new(struct pipeline_plan *plan, const struct pipeline_options *opti
         free(letters);
     }
     open_metrics(p);
+    if (!r)
+        r = read_csv_header(p, error);
     p->workers = mem_array((size_t)p->worker_count, sizeof *p->workers);
     for (int32_t i = 0; !r && i < p->worker_count; i++)
         r = worker_open(p, &p->workers[i], error);
@@ -197,6 +214,9 @@ void pipeline_free(struct pipeline *p)
     reject_log_close(p->shared.rejects);
     pthread_rwlock_destroy(&p->lanes_lock);
     pthread_mutex_destroy(&p->lock);
+    for (uint32_t i = 0; i < p->csv_header_count; i++)
+        free(p->csv_header[i]);
+    free(p->csv_header);
     free(p->topics);
     free(p->lanes);
     free(p->parked);
@@ -252,8 +272,7 @@ void pipeline_acquire(struct pipeline *p, struct service_pipeline *ret_view)
     for (uint32_t t = 0; t < p->topic_count; t++)
         for (int32_t n = 0; n < p->topics[t].partitions; n++)
             if (!owns(p, p->topics[t].name, n))
-                list[count++] =
-                    (struct query_partition){.topic = p->topics[t].name, .number = n};
+                list[count++] = (struct query_partition){.topic = p->topics[t].name, .number = n};
     qsort(list, count, sizeof *list, compare_partitions);
     *ret_view = (struct service_pipeline){
         .name = p->plan->name,
@@ -283,7 +302,8 @@ static bool is_stopped(enum partition_state state)
     return state == PARTITION_GAP || state == PARTITION_RECREATED || state == PARTITION_FAILED;
 }
 
-/* topic pointers must outlive the lanes: they are the plan's or the topics' where those know them. */
+/* topic pointers must outlive the lanes: they are the plan's or the topics' where those know them.
+ */
 static const char *lasting_topic(const struct pipeline *p, const char *topic)
 {
     for (uint32_t t = 0; t < p->topic_count; t++)
@@ -311,8 +331,8 @@ void pipeline_status(struct pipeline *p, struct pipeline_status *ret_status)
         s.records.rejected += one->records.rejected;
         s.records.skipped += one->records.skipped;
         s.records.pending += one->records.pending;
-        s.lag_records = one->lag_records < 0 || s.lag_records < 0 ? -1
-                                                                  : s.lag_records + one->lag_records;
+        s.lag_records =
+            one->lag_records < 0 || s.lag_records < 0 ? -1 : s.lag_records + one->lag_records;
         if (is_stopped(one->state) && !stopped++)
             snprintf(s.reason, sizeof s.reason, "%.60s/%d: %.180s", one->topic, (int)one->partition,
                      one->reason);

@@ -12,7 +12,11 @@
 static int start_offset(struct pipeline *p, const struct source_assignment *a, int64_t *ret_offset,
                         struct weir_error *error)
 {
-    switch (p->plan->start) {
+    enum start_kind start = p->plan->start;
+    for (uint32_t i = 0; i < p->topic_count; i++)
+        if (!strcmp(p->topics[i].name, a->topic) && a->partition >= p->topics[i].first_partitions)
+            start = START_EARLIEST; /* the topic has grown: what stands there nobody has read */
+    switch (start) {
     case START_EARLIEST:
         *ret_offset = a->low;
         return 0;
@@ -20,8 +24,8 @@ static int start_offset(struct pipeline *p, const struct source_assignment *a, i
         *ret_offset = a->high;
         return 0;
     case START_TIME:
-        return kafka_offset_for_time(p->source, a->topic, a->partition,
-                                     p->plan->start_ns / 1000000, ret_offset, error);
+        return kafka_offset_for_time(p->source, a->topic, a->partition, p->plan->start_ns / 1000000,
+                                     ret_offset, error);
     }
     return error_set(error, WEIR_E_INTERNAL, "unknown start");
 }
@@ -50,9 +54,11 @@ static void remove_lane(struct pipeline *p, const struct lane *lane)
     pthread_rwlock_unlock(&p->lanes_lock);
 }
 
-/* The lane that this partition had before, NULL: none. */
-static struct lane *take_former(struct pipeline *p, const char *topic, int32_t partition)
+/* The lane that this partition had before, NULL: none. *ret_unread: it stood still by decision. */
+static struct lane *take_former(struct pipeline *p, const char *topic, int32_t partition,
+                                bool *ret_unread)
 {
+    *ret_unread = false;
     for (uint32_t i = 0; i < p->parked_count; i++) {
         struct lane *lane = p->parked[i];
         if (is_lane(lane, topic, partition)) {
@@ -65,6 +71,7 @@ static struct lane *take_former(struct pipeline *p, const char *topic, int32_t p
         if (is_lane(lane, topic, partition)) {
             p->unread[i] = p->unread[--p->unread_count];
             remove_lane(p, lane);
+            *ret_unread = true;
             return lane;
         }
     }
@@ -101,16 +108,18 @@ static void drop_unread(struct pipeline *p)
 }
 
 /* An image whose next offset the log does not have (any more): `on_gap` decides. Positive: the lane
- * stays in gap and is not read. */
+ * stays in gap and is not read. known: it has been told and counted before. */
 static int decide_gap(struct pipeline *p, struct lane **lane, const struct source_assignment *a,
-                      int64_t *next, struct weir_error *error)
+                      bool known, int64_t *next, struct weir_error *error)
 {
     int64_t gap = *next < a->low ? a->low - *next : 0;
-    metric_add(p->gaps, 1);
-    log_event(LOG_ERROR, "kafka_offset_gap",
-              "pipeline=%s topic=%s partition=%d next_offset=%lld low=%lld high=%lld gap_records=%lld",
-              p->plan->name, a->topic, (int)a->partition, (long long)*next, (long long)a->low,
-              (long long)a->high, (long long)gap);
+    metric_add(p->gaps, !known);
+    if (!known)
+        log_event(LOG_ERROR, "kafka_offset_gap",
+                  "pipeline=%s topic=%s partition=%d next_offset=%lld low=%lld high=%lld "
+                  "gap_records=%lld",
+                  p->plan->name, a->topic, (int)a->partition, (long long)*next, (long long)a->low,
+                  (long long)a->high, (long long)gap);
     if (p->plan->on_gap == KAFKA_GAP_STOP) {
         char reason[256];
         snprintf(reason, sizeof reason,
@@ -139,7 +148,8 @@ static int on_assigned(void *context, const struct source_assignment *a, void **
                        int64_t *ret_next_offset, struct weir_error *error)
 {
     struct pipeline *p = context;
-    struct lane *lane = take_former(p, a->topic, a->partition);
+    bool known;
+    struct lane *lane = take_former(p, a->topic, a->partition, &known);
     int64_t next;
     int r = 0;
     if (lane) {
@@ -147,7 +157,7 @@ static int on_assigned(void *context, const struct source_assignment *a, void **
         lane_status(lane, &status);
         next = status.next_offset;
         if (next < a->low || next > a->high)
-            r = decide_gap(p, &lane, a, &next, error);
+            r = decide_gap(p, &lane, a, known, &next, error);
     } else {
         r = start_offset(p, a, &next, error);
         if (!r)
@@ -237,12 +247,14 @@ static void on_stopped(void *context, void *lane, enum source_stop why, const ch
         [SOURCE_STOP_DELETED] = PARTITION_FAILED,
         [SOURCE_STOP_FAILED] = PARTITION_FAILED,
     };
-    if (why == SOURCE_STOP_GAP)
-        metric_add(p->gaps, 1);
-    log_event(LOG_ERROR, "partition_stopped", "pipeline=%s topic=%s partition=%d state=%s reason=%s",
-              p->plan->name, lane_topic(lane), (int)lane_number(lane),
-              partition_state_name(states[why]), log_quote(reason));
-    lane_stop(lane, states[why], reason);
+    char text[256];
+    snprintf(text, sizeof text, "%s%s", reason,
+             why == SOURCE_STOP_GAP ? "; `on_gap` decides at the next assignment" : "");
+    log_event(LOG_ERROR, "partition_stopped",
+              "pipeline=%s topic=%s partition=%d state=%s reason=%s", p->plan->name,
+              lane_topic(lane), (int)lane_number(lane), partition_state_name(states[why]),
+              log_quote(text));
+    lane_stop(lane, states[why], text);
 }
 
 /* Stage counters are the worker's own between ticks; here they go into the series. */
@@ -310,6 +322,7 @@ static void on_topic(void *context, const char *topic, int32_t partition_count)
         p->topics = mem_grow(p->topics, p->topic_count + 1, sizeof *p->topics);
         entry = &p->topics[p->topic_count++];
         entry->name = mem_strdup(topic);
+        entry->first_partitions = partition_count;
     }
     entry->partitions = partition_count;
     pthread_rwlock_unlock(&p->lanes_lock);

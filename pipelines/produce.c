@@ -11,10 +11,11 @@
 #include "base/value.h"
 #include "pipelines/command.h"
 
-#define FLUSH_TIMEOUT_MS     60000
-#define PROGRESS_AFTER_NS    (2 * NS_PER_SECOND)
-#define PROGRESS_EVERY_NS    (NS_PER_SECOND / 5)
-#define PACE_STEP_NS         (NS_PER_SECOND / 1000)
+#define BROKER_DEFAULT_PARTITIONS (-1)
+#define FLUSH_TIMEOUT_MS          60000
+#define PROGRESS_AFTER_NS         (2 * NS_PER_SECOND)
+#define PROGRESS_EVERY_NS         (NS_PER_SECOND / 5)
+#define PACE_STEP_NS              (NS_PER_SECOND / 1000)
 
 struct producing {
     const struct produce_options *options;
@@ -76,8 +77,8 @@ static void pace(const struct producing *p)
 {
     if (!p->options->rate)
         return;
-    int64_t due = p->began_ns +
-                  (int64_t)((double)p->sent * (double)NS_PER_SECOND / (double)p->options->rate);
+    int64_t due =
+        p->began_ns + (int64_t)((double)p->sent * (double)NS_PER_SECOND / (double)p->options->rate);
     for (int64_t wait; (wait = due - clock_mono_ns()) > 0;) {
         struct timespec step = {0, wait < PACE_STEP_NS ? wait : PACE_STEP_NS};
         nanosleep(&step, NULL);
@@ -98,8 +99,8 @@ static int on_deliver(void *context, void *lane, struct batch *batch)
     for (uint32_t i = 0; !r && i < batch->view.selected; i++) {
         uint32_t row = batch->selection[i];
         pace(p);
-        r = kafka_producer_send(p->producer, p->options->topic, -1, p->keys[row], p->values[row], -1,
-                                &p->error);
+        r = kafka_producer_send(p->producer, p->options->topic, -1, p->keys[row], p->values[row],
+                                -1, &p->error);
         p->sent += !r;
     }
     if (batch->view.rows)
@@ -216,6 +217,18 @@ static int replay(struct producing *p)
     return r;
 }
 
+/* A topic that is not there is made, with as many partitions as the broker makes by default. Not
+ * being allowed to make topics is no failure yet: sending tells whether this one is there. */
+static int ensure_topic(struct producing *p)
+{
+    const struct produce_options *o = p->options;
+    int r = kafka_topic_ensure(o->brokers, o->properties, o->property_count, o->topic,
+                               BROKER_DEFAULT_PARTITIONS, &p->error);
+    if (r != WEIR_E_UNAVAILABLE)
+        p->error = (struct weir_error){0};
+    return r;
+}
+
 int produce_file(const struct produce_options *options, uint64_t *ret_records,
                  struct weir_error *error)
 {
@@ -231,6 +244,8 @@ int produce_file(const struct produce_options *options, uint64_t *ret_records,
     int code = EXIT_DONE;
     if (produce_rows_new(options, &p->rows, &p->error)) {
         code = EXIT_USAGE;
+    } else if (ensure_topic(p) == WEIR_E_UNAVAILABLE) {
+        code = EXIT_UNREACHABLE;
     } else if (kafka_producer_new(options->brokers, options->properties, options->property_count,
                                   &p->producer, &p->error)) {
         code = p->error.status == WEIR_E_UNAVAILABLE ? EXIT_UNREACHABLE : EXIT_USAGE;

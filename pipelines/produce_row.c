@@ -116,7 +116,8 @@ static bool is_json_number(struct weir_str s)
     size_t sign = s.length && s.data[0] == '-';
     bool zeros = s.length > sign + 1 && s.data[sign] == '0' && s.data[sign + 1] >= '0' &&
                  s.data[sign + 1] <= '9';
-    return s.length && s.data[0] != '+' && !zeros && float_read(s.data, s.length, &number) != WEIR_E_INVALID;
+    return s.length && s.data[0] != '+' && !zeros &&
+           float_read(s.data, s.length, &number) != WEIR_E_INVALID;
 }
 
 static void write_cell(struct text *out, const struct weir_column *column, uint32_t row,

@@ -72,8 +72,7 @@ static bool row_matches(const struct weir_node *expected, struct actual_row actu
         while (c < actual.result->field_count &&
                strcmp(actual.result->fields[c].name, expected->keys[k]->text) != 0)
             c++;
-        if (c == actual.result->field_count ||
-            !value_matches(expected->values[k], actual, c))
+        if (c == actual.result->field_count || !value_matches(expected->values[k], actual, c))
             return false;
     }
     return true;

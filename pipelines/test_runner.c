@@ -80,7 +80,8 @@ static bool is_meta(const char *key)
 }
 
 /* A CSV record from a map: the columns in the order in which the pipeline knows them. */
-static void write_csv(const struct pipeline_plan *plan, const struct weir_node *map, struct text *out)
+static void write_csv(const struct pipeline_plan *plan, const struct weir_node *map,
+                      struct text *out)
 {
     bool named = plan->decode.csv_columns != NULL;
     uint32_t count = named ? plan->decode.csv_column_count : plan->field_count;
@@ -236,8 +237,7 @@ static uint32_t view(struct test_run *t, struct query_partition partitions[TEST_
             partitions[count++] = (struct query_partition){
                 .partition = lane_image(t->lanes[i]),
                 .complete = true,
-                .holds_back =
-                    !lane_is_idle(t->lanes[i], clock_wall_ns(), t->plan->sink.idle_ns),
+                .holds_back = !lane_is_idle(t->lanes[i], clock_wall_ns(), t->plan->sink.idle_ns),
                 .topic = test_topic(t),
                 .number = i,
             };
@@ -310,8 +310,8 @@ static bool letter_matches(const struct weir_node *expected, const struct letter
            (!stage || !strcmp(stage->text, letter->stage)) &&
            (!error || strstr(letter->error, error->text)) &&
            (!value || !strcmp(value->text, letter->value)) &&
-           (!offset || (!int_read(offset->text, offset->text_length, &number) &&
-                        number == letter->offset));
+           (!offset ||
+            (!int_read(offset->text, offset->text_length, &number) && number == letter->offset));
 }
 
 /* In the order in which they were rejected, which is that of the input. */
@@ -320,8 +320,8 @@ static void expect_letters(struct test_run *t, const struct weir_node *expected)
     uint32_t count = expected && expected->kind == WEIR_NODE_LIST ? expected->count : 0;
     struct text lines = TEXT_INIT;
     for (uint32_t i = 0; i < count || i < t->letter_count; i++) {
-        if (i < count && !node_check_options(expected->values[i], letter_options, "a dead letter",
-                                             &t->problems))
+        if (i < count &&
+            !node_check_options(expected->values[i], letter_options, "a dead letter", &t->problems))
             continue;
         if (i < count && i < t->letter_count && letter_matches(expected->values[i], &t->letters[i]))
             continue;
@@ -331,7 +331,8 @@ static void expect_letters(struct test_run *t, const struct weir_node *expected)
             text_add_char(&lines, '\n');
         }
         if (i < t->letter_count)
-            text_addf(&lines, "      + {\"reason\": \"%s\", \"stage\": \"%s\", \"offset\": %lld}: %s\n",
+            text_addf(&lines,
+                      "      + {\"reason\": \"%s\", \"stage\": \"%s\", \"offset\": %lld}: %s\n",
                       t->letters[i].reason, t->letters[i].stage, (long long)t->letters[i].offset,
                       t->letters[i].error);
     }
@@ -346,7 +347,8 @@ static void expect(struct test_run *t, const struct weir_node *expected)
         return;
     const struct weir_node *aggregates = node_get(expected, "aggregates");
     const struct weir_node *sets = node_get(expected, "sets");
-    for (uint32_t i = 0; aggregates && aggregates->kind == WEIR_NODE_MAP && i < aggregates->count; i++)
+    for (uint32_t i = 0; aggregates && aggregates->kind == WEIR_NODE_MAP && i < aggregates->count;
+         i++)
         expect_table(t, aggregates->keys[i], aggregates->values[i], true);
     for (uint32_t i = 0; sets && sets->kind == WEIR_NODE_MAP && i < sets->count; i++)
         expect_table(t, sets->keys[i], sets->values[i], false);
@@ -365,9 +367,8 @@ static void run_steps(struct test_run *t, const struct weir_node *test)
     clock_set_virtual(now);
     struct weir_error error = {0};
     const struct weir_node *input = node_get(test, "input");
-    if (!lane_for(t, 0, &error) ||
-        decoder_new(&t->plan->decode, t->plan->fields, t->plan->field_count, &t->tools.decoder,
-                    &error)) {
+    if (!lane_for(t, 0, &error) || decoder_new(&t->plan->decode, t->plan->fields,
+                                               t->plan->field_count, &t->tools.decoder, &error)) {
         problem_error(&t->problems, test->mark, "%s", error.text);
         return;
     }
