@@ -17,7 +17,7 @@ struct command_option {
     const char *argument; /* "ADDRESS:PORT"; NULL: a flag */
     const char *fallback; /* the default, for --help; NULL: none */
     const char *summary;
-    bool many; /* may be given more than once */
+    bool many; /* each one counts; of the others the last */
 };
 
 enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV, OUTPUT_NDJSON };
@@ -30,7 +30,7 @@ struct command_line {
     struct command_value {
         const struct command_option *option;
         const char *value; /* "" of a flag */
-    } *values;
+    } * values;
     uint32_t value_count;
     enum output_format format; /* --format; table on a terminal, else json */
 };

@@ -22,8 +22,9 @@ struct daemon_options {
 
 struct daemon;
 
-/* Loads all files (mistakes go to standard error), opens and starts everything. Returns an exit code
- * of command.h: EXIT_DONE with a daemon, EXIT_USAGE when a file is wrong, EXIT_FAILED otherwise. */
+/* Loads all files (mistakes go to standard error), opens and starts everything. Returns an exit
+ * code of command.h: EXIT_DONE with a daemon, EXIT_USAGE when a file is wrong, EXIT_FAILED
+ * otherwise. */
 int daemon_start(const struct daemon_options *options, struct daemon **ret_daemon);
 /* "http://127.0.0.1:8080" */
 const char *daemon_url(const struct daemon *daemon);

@@ -11,11 +11,12 @@
 
 #include "base/text.h"
 
-#define HTTP_CLIENT_TIMEOUT_MS      15000
-#define HTTP_CLIENT_BYTES_MAX       ((size_t)64 << 20)
+#define HTTP_CLIENT_TIMEOUT_MS 15000
+#define HTTP_CLIENT_BYTES_MAX  ((size_t)64 << 20)
 
-/* url: "http://127.0.0.1:8080"; path with its query, already escaped. The status goes to *ret_status,
- * the body to `body`. WEIR_E_UNAVAILABLE: the server cannot be reached, or broke off. */
+/* url: "http://127.0.0.1:8080"; path with its query, already escaped. The status goes to
+ * *ret_status, the body to `body`. WEIR_E_UNAVAILABLE: the server cannot be reached, or broke off.
+ */
 int http_get(const char *url, const char *path, int *ret_status, struct text *body,
              struct weir_error *error);
 

@@ -54,15 +54,15 @@ void lane_free(struct lane *lane);
  * begins, where the log ends. */
 void lane_begin(struct lane *lane, int32_t worker, int64_t next_offset, int64_t end_offset);
 
-/* [worker] As source_handler.deliver. A batch for which SOURCE_HELD was answered is given again, the
- * same and unchanged, before any later one of this lane. */
+/* [worker] As source_handler.deliver. A batch for which SOURCE_HELD was answered is given again,
+ * the same and unchanged, before any later one of this lane. */
 int lane_deliver(struct lane *lane, const struct lane_tools *tools, struct batch *batch);
 void lane_position(struct lane *lane, int64_t next_offset); /* [worker] */
 void lane_tick(struct lane *lane, int64_t now_ns);          /* [worker] */
 
-void lane_end(struct lane *lane, int64_t end_offset);                                   /* [any] */
-void lane_stop(struct lane *lane, enum partition_state state, const char *reason);      /* [any] */
-void lane_request_pause(struct lane *lane, bool paused);                                /* [any] */
+void lane_end(struct lane *lane, int64_t end_offset);                              /* [any] */
+void lane_stop(struct lane *lane, enum partition_state state, const char *reason); /* [any] */
+void lane_request_pause(struct lane *lane, bool paused);                           /* [any] */
 /* [any] status->topic lives as long as the lane. */
 void lane_status(struct lane *lane, struct partition_status *ret_status);
 bool lane_caught_up(struct lane *lane); /* has once reached the end found at assignment */

@@ -22,8 +22,8 @@ struct lane_metrics {
     uint32_t late_count;
 };
 
-void lane_metrics_init(struct lane_metrics *metrics, const struct sink_plan *plan, const char *topic,
-                       int32_t partition);
+void lane_metrics_init(struct lane_metrics *metrics, const struct sink_plan *plan,
+                       const char *topic, int32_t partition);
 void lane_metrics_done(struct lane_metrics *metrics);
 void lane_metrics_rejected(struct lane_metrics *metrics, enum weir_reason reason); /* [worker] */
 void lane_metrics_state(struct lane_metrics *metrics, enum partition_state state);

@@ -7,7 +7,8 @@
 
 #include "base/text.h"
 
-/* Plain scalars that are null, true, false or a JSON number become that, verbatim; all others text. */
+/* Plain scalars that are null, true, false or a JSON number become that, verbatim; all others text.
+ */
 void node_write_json(struct text *out, const struct weir_node *node);
 bool node_is_null(const struct weir_node *node); /* also NULL, "", ~ and null */
 bool node_is_number(const struct weir_node *node);

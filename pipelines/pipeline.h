@@ -43,8 +43,8 @@ void pipeline_status(struct pipeline *pipeline, struct pipeline_status *ret_stat
 void pipeline_pause(struct pipeline *pipeline, bool paused);
 /* Every assigned partition has once reached the end that it found; else reasons, one a line. */
 bool pipeline_ready(struct pipeline *pipeline, struct text *reasons);
-/* A file at its end, or a topic read up to the end found at assignment. Partitions that have stopped
- * count as read; *ret_failed says that there are some. */
+/* A file at its end, or a topic read up to the end found at assignment. Partitions that have
+ * stopped count as read; *ret_failed says that there are some. */
 bool pipeline_at_end(struct pipeline *pipeline, bool *ret_failed);
 
 #endif

@@ -10,7 +10,7 @@
 /* One thread of the source: what it needs to turn bytes into columns. */
 struct pipeline_worker {
     struct lane_tools tools;
-    struct batch *batch; /* the one being filled */
+    struct batch *batch;                 /* the one being filled */
     struct metric_series **stage_series; /* in, out, filtered, duration of each stage */
     struct chain_counts *exported;
     int64_t ticked_ns;
@@ -18,12 +18,16 @@ struct pipeline_worker {
 
 struct pipeline_topic {
     const char *name;
-    int32_t partitions; /* of the topic, whoever owns them */
+    int32_t partitions;       /* of the topic now, whoever owns them */
+    int32_t first_partitions; /* when it was first seen */
 };
 
 struct pipeline {
     struct pipeline_plan *plan;
     struct pipeline_options options;
+    struct decode_options decode; /* the plan's, with the names of a CSV file's header */
+    char **csv_header;
+    uint32_t csv_header_count;
     char *folder;
     char *client_id;
     char *instance_id; /* NULL: dynamic membership */
@@ -33,7 +37,8 @@ struct pipeline {
     struct source *source;
     struct metric_series *assigned, *rebalances, *gaps, *gap_records, *resets;
 
-    /* Guards lanes and topics. Written by the control thread alone, which therefore reads without. */
+    /* Guards lanes and topics. Written by the control thread alone, which therefore reads without.
+     */
     pthread_rwlock_t lanes_lock;
     struct lane **lanes;
     uint32_t lane_count;
@@ -46,7 +51,7 @@ struct pipeline {
     struct pipeline_unread {
         struct lane *lane;
         uint64_t assignment;
-    } *unread;
+    } * unread;
     uint32_t unread_count;
     uint64_t assignment; /* grows with each */
 

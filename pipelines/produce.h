@@ -14,15 +14,15 @@
 struct produce_options {
     const char *path;
     bool csv;
-    bool raw;                    /* lines as they are */
+    bool raw;                         /* lines as they are */
     const struct pipeline_plan *plan; /* types of the columns; NULL: none */
     const char *brokers;
     const struct kafka_property *properties;
     uint32_t property_count;
     const char *topic;
-    const char *key;       /* a field or column; NULL: no keys */
-    int64_t rate;          /* records a second; 0: as fast as it goes */
-    bool progress;         /* a line on standard error, after two seconds */
+    const char *key; /* a field or column; NULL: no keys */
+    int64_t rate;    /* records a second; 0: as fast as it goes */
+    bool progress;   /* a line on standard error, after two seconds */
 };
 
 /* Returns an exit code of command.h; what went wrong stands in error. */

@@ -2,8 +2,8 @@
 /*
  * signals.h: SIGTERM and SIGINT as events of the main thread.
  *
- * Blocked in every thread, read from a signalfd. The first ends the process in order; the second one
- * ends it at once, which loses nothing that was durable.
+ * Blocked in every thread, read from a signalfd. The first ends the process in order; the second
+ * one ends it at once, which loses nothing that was durable.
  */
 #ifndef PIPELINES_SIGNALS_H
 #define PIPELINES_SIGNALS_H

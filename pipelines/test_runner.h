@@ -14,8 +14,8 @@
  *       sets: {balances: {order: account, rows: [..]}}
  *       dead_letters: [{reason: malformed}]
  *
- * A list of rows is exact: no row is missing, none is more. In a row only the columns that are written
- * are compared. [control]
+ * A list of rows is exact: no row is missing, none is more. In a row only the columns that are
+ * written are compared. [control]
  */
 #ifndef PIPELINES_TEST_RUNNER_H
 #define PIPELINES_TEST_RUNNER_H
