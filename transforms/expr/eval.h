@@ -104,7 +104,7 @@ node_eval eval_negate, eval_bit_not, eval_arithmetic, eval_float_arithmetic, eva
 node_eval eval_concat, eval_arrow, eval_like;
 node_eval eval_comparison, eval_is, eval_is_null, eval_between, eval_in;
 node_eval eval_not, eval_and, eval_or, eval_case, eval_case_of;
-node_eval eval_call, eval_coalesce, eval_iif, eval_nullif, eval_extreme;
+node_eval eval_call, eval_coalesce, eval_nullif, eval_extreme;
 
 /* --- functions, row by row ------------------------------------------------------------------ */
 

@@ -162,11 +162,6 @@ struct vec *eval_case(const struct node *node, struct eval *eval, struct selecti
     return choice_end(&choice, node->count % 2 ? node->args[node->count - 1] : NULL);
 }
 
-struct vec *eval_iif(const struct node *node, struct eval *eval, struct selection rows)
-{
-    return eval_case(node, eval, rows);
-}
-
 struct vec *eval_case_of(const struct node *node, struct eval *eval, struct selection rows)
 {
     struct choice choice;

@@ -8,7 +8,7 @@
 typedef bool call_check(struct compiler *compiler, struct node *node);
 
 /* functions_number.c */
-call_check check_abs, check_sign, check_whole, check_round, check_float, check_mod, check_extreme;
+call_check check_abs, check_whole, check_round, check_mod, check_extreme;
 call_row row_abs, row_sign, row_floor, row_ceil, row_trunc, row_round, row_mod;
 call_row row_sqrt, row_exp, row_ln, row_log10, row_log2, row_log, row_pow, row_pi;
 call_row row_acos, row_asin, row_atan, row_atan2, row_cos, row_sin, row_tan;
@@ -21,7 +21,7 @@ call_row row_substr, row_instr, row_replace, row_concat, row_concat_ws, row_char
 call_row row_starts_with, row_ends_with;
 
 /* functions_bytes.c */
-call_check check_typeof, check_hash, check_quote;
+call_check check_not_null;
 call_row row_hex, row_unhex, row_quote, row_typeof, row_hash;
 
 /* functions_choice.c */

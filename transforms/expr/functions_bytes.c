@@ -59,7 +59,8 @@ bool row_unhex(struct call *call, uint32_t row)
 
 /* --- quote ---------------------------------------------------------------------------------- */
 
-bool check_quote(struct compiler *compiler, struct node *node)
+/* Null arguments have a result as well. */
+bool check_not_null(struct compiler *compiler, struct node *node)
 {
     node->type.nullable = 0;
     return true;
@@ -134,12 +135,6 @@ bool row_quote(struct call *call, uint32_t row)
 
 /* --- typeof and hash ------------------------------------------------------------------------ */
 
-bool check_typeof(struct compiler *compiler, struct node *node)
-{
-    node->type.nullable = 0;
-    return true;
-}
-
 /* SQLite's names for the types that it has. */
 bool row_typeof(struct call *call, uint32_t row)
 {
@@ -152,11 +147,6 @@ bool row_typeof(struct call *call, uint32_t row)
     const struct vec *value = call->args[0];
     const char *name = names[vec_valid(value, row) ? value->c.type.kind : EXPR_NULL];
     return call_set_str(call, row, name, strlen(name));
-}
-
-bool check_hash(struct compiler *compiler, struct node *node)
-{
-    return true;
 }
 
 static uint64_t hash_value(const struct vec *value, uint32_t row, uint64_t seed)

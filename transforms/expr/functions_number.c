@@ -13,11 +13,6 @@ bool check_abs(struct compiler *compiler, struct node *node)
     return true;
 }
 
-bool check_sign(struct compiler *compiler, struct node *node)
-{
-    return true;
-}
-
 /* floor, ceil, trunc: a decimal keeps no digits behind the point. */
 bool check_whole(struct compiler *compiler, struct node *node)
 {
@@ -47,11 +42,6 @@ bool check_round(struct compiler *compiler, struct node *node)
         type.scale = (uint8_t)clamp(node->args[1]->constant.i, 0, type.scale);
     node->type = type;
     node->type.nullable = nullable;
-    return true;
-}
-
-bool check_float(struct compiler *compiler, struct node *node)
-{
     return true;
 }
 
