@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the README and docs/ say is so: links lead somewhere, the tour works as written."""
 
+import json
 import os
 import re
 import subprocess
@@ -63,3 +64,15 @@ def test_the_tour_of_the_readme_works(broker, tmp_path):
         assert (records["applied"], records["filtered"], records["rejected"]) == (3, 1, 1)
     finally:
         daemon.terminate()
+
+
+def test_the_table_of_metrics_is_that_of_the_program():
+    """Between its marks docs/operations.md has what `weir metrics` prints."""
+    status, out, _ = command("metrics", "--format", "json")
+    assert status == 0
+    table = ["| metric | kind | labels | |", "|---|---|---|---|"]
+    table += [f"| `{row['metric']}` | {row['kind']} | {row['labels'].replace(',', ', ')} | {row['help']} |"
+              for row in json.loads(out)]
+    page = (ROOT / "docs" / "operations.md").read_text()
+    between = page.split("<!-- metrics -->\n")[1].split("\n<!-- end metrics -->")[0]
+    assert between == "\n".join(table)
