@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -546,11 +547,15 @@ void http_server_stop(struct http_server *server)
     CHECK(server->magic == SERVER_MAGIC);
     atomic_store(&server->stopping, true);
     MHD_socket listener = MHD_quiesce_daemon(server->daemon);
+    /* New connections are refused from here on; the loop may still hold the number, so it is closed
+     * after it. */
     if (listener != MHD_INVALID_SOCKET)
-        close(listener);
+        (void)shutdown(listener, SHUT_RD);
     pool_stop(server);
     wait_until_idle(server);
     MHD_stop_daemon(server->daemon);
+    if (listener != MHD_INVALID_SOCKET)
+        close(listener);
     pool_done(server);
     server_free(server);
 }
