@@ -196,9 +196,10 @@ static void read_scalar(struct reader *r, const yaml_event_t *event)
     size_t length = event->data.scalar.length;
     if (r->masked)
         length = unmask(value, length);
-    struct document_scalar *s = scalar_new(
-        document, value, length, (uint8_t)event->data.scalar.style,
-        document_offset(document, event->start_mark), document_offset(document, event->end_mark));
+    size_t begin = document_offset(document, event->start_mark); /* before `end`: see there */
+    size_t end = document_offset(document, event->end_mark);
+    struct document_scalar *s =
+        scalar_new(document, value, length, (uint8_t)event->data.scalar.style, begin, end);
     s->node.mark = mark;
     s->key = at_key(r);
     refuse_tag(r, event->data.scalar.tag, mark);
@@ -274,6 +275,8 @@ static void open_level(struct reader *r, const yaml_event_t *event, bool map)
  * it, is an expression that was cut.
  */
 
+#define TORN_PIECES_MAX 64
+
 static int parentheses(const struct weir_node *node)
 {
     int open = 0;
@@ -301,7 +304,7 @@ static uint32_t torn_entries(const struct level *level, uint32_t i)
     if (!is_plain(first))
         return 0;
     int open = parentheses(first);
-    for (uint32_t j = i + 1; open > 0 && j < count; j++) {
+    for (uint32_t j = i + 1; open > 0 && j < count && j - i < TORN_PIECES_MAX; j++) {
         const struct weir_node *piece = level->items[j * width];
         if (!is_plain(piece) || (level->map && level->items[j * width + 1]->kind != WEIR_NODE_NULL))
             return 0;

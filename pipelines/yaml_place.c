@@ -43,16 +43,21 @@ static bool is_continuation(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-size_t document_offset(const struct document *document, yaml_mark_t mark)
+size_t document_offset(struct document *document, yaml_mark_t mark)
 {
     if (mark.line >= document->line_count)
         return document->length;
-    size_t at = document->lines[mark.line];
-    for (size_t n = mark.column; n > 0 && at < document->length; n--) {
+    bool behind = document->last.line == mark.line && document->last.column <= mark.column;
+    size_t at = behind ? document->last.offset : document->lines[mark.line];
+    for (size_t n = behind ? document->last.column : 0; n < mark.column && at < document->length;
+         n++) {
         at++;
         while (at < document->length && is_continuation(document->text[at]))
             at++;
     }
+    document->last.line = mark.line;
+    document->last.column = mark.column;
+    document->last.offset = at;
     return at;
 }
 

@@ -39,6 +39,9 @@ struct document {
     size_t *lines; /* where each line begins */
     uint32_t line_count;
     struct weir_node *root;
+    struct { /* where the last offset was: marks come in order, and lines may be long */
+        size_t line, column, offset;
+    } last;
     struct weir_mark *unread; /* scalars whose variables have no value */
     uint32_t unread_count;
 };
@@ -46,7 +49,7 @@ struct document {
 void *document_alloc(struct document *document, size_t bytes); /* zeroed */
 struct weir_mark document_mark(const struct document *document, yaml_mark_t mark);
 /* libyaml counts lines and characters; this is the byte. */
-size_t document_offset(const struct document *document, yaml_mark_t mark);
+size_t document_offset(struct document *document, yaml_mark_t mark);
 struct weir_mark document_mark_of(const struct document *document, size_t offset);
 void document_lines(struct document *document);
 

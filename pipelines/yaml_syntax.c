@@ -61,7 +61,7 @@ static size_t line_begin(const struct document *document, size_t at)
 }
 
 /* Inside {..} or [..]. */
-static const char *flow_advice(const struct document *document, const yaml_parser_t *parser)
+static const char *flow_advice(struct document *document, const yaml_parser_t *parser)
 {
     size_t at = document_offset(document, parser->problem_mark);
     size_t from = document_offset(document, parser->context_mark);

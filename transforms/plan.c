@@ -188,6 +188,10 @@ uint64_t node_meaning(const struct weir_node *node, uint64_t seed)
 
 void plan_unknown(struct weir_plan *plan, const char *name)
 {
+    if (plan->unknown_count > PLAN_UNKNOWN_MAX)
+        return;
+    if (plan->unknown_count == PLAN_UNKNOWN_MAX)
+        name = PLAN_UNKNOWN_ALL;
     plan->unknown = mem_grow(plan->unknown, plan->unknown_count + 1, sizeof *plan->unknown);
     plan->unknown[plan->unknown_count++] = keep_name(plan, name);
 }
@@ -225,7 +229,9 @@ bool column_name_valid(const char *name)
 
 static void report_column(struct weir_plan *plan, struct weir_mark mark, const char *name)
 {
-    const char *near = suggest(name, plan->visible_count, visible_name_at, plan);
+    const char *near = plan->problems->errors < PROBLEMS_MAX
+                           ? suggest(name, plan->visible_count, visible_name_at, plan)
+                           : NULL;
     if (near)
         problem_error(plan->problems, mark, "there is no column `%s`; did you mean `%s`?", name,
                       near);
@@ -357,6 +363,10 @@ struct weir_expr *plan_expr(struct weir_plan *plan, const struct weir_node *node
 {
     if (node->kind != WEIR_NODE_SCALAR || !node->text_length) {
         problem_error(plan->problems, node->mark, "an expression is wanted here");
+        return NULL;
+    }
+    if (plan->problems->errors >= PLAN_ERRORS_MAX) {
+        plan->untold++;
         return NULL;
     }
     struct weir_schema schema = plan_schema(plan);

@@ -14,6 +14,9 @@
 #include "transforms/chain.h"
 
 #define PLAN_COLUMNS_MAX 4096 /* all that one pipeline ever adds */
+#define PLAN_UNKNOWN_MAX 4096 /* names remembered; then any name may be one */
+/* A file with so many mistakes is not looked at further: each costs a search for what was meant. */
+#define PLAN_ERRORS_MAX 1000
 
 struct plan_column_info {
     uint64_t meaning;

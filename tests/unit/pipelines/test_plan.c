@@ -108,6 +108,48 @@ static void mistakes_are_bounded(void **state)
     text_done(&text);
 }
 
+/* `item` with its %d replaced. */
+static void write_item(char *to, size_t size, const char *item, int number)
+{
+    const char *mark = strstr(item, "%d");
+    if (mark)
+        snprintf(to, size, "%.*s%d%s", (int)(mark - item), item, number, mark + 2);
+    else
+        snprintf(to, size, "%s", item);
+}
+
+/* What grows with the square of a file's size would not end within the time that a test has. */
+static void large_files_take_no_longer_than_their_size(void **state)
+{
+    static const struct {
+        const char *begin, *item, *end;
+        int items;
+    } files[] = {
+        {"sink: {aggregates: {t: {measures: {", "m%d: sum(a), ", "z: sum(a)}}}}\n", 20000},
+        {"transforms:\n  - set: {", "a%d: f(x, ", "z: 1}\nsink: {}\n", 20000},
+        {"transforms:\n  - set: {a: ", "f(%d, ", "1}\nsink: {}\n", 20000},
+        {"transforms:\n  - filter: ", "${X:-a} + %d + ", "1\nsink: {}\n", 20000},
+        {"sink: {}\n", "k%d: 1\nk: 2\n", "", 20000},
+        {"transforms:\n  - set:\n", "      c%d: nope\n", "sink: {}\n", 30000},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct text text = TEXT_INIT;
+        text_add(&text, "pipeline: p\nsource:\n  file: {path: x}\n  fields: {a: int}\n");
+        text_add(&text, files[i].begin);
+        for (int n = 0; n < files[i].items; n++) {
+            char item[64];
+            write_item(item, sizeof item, files[i].item, n);
+            text_add(&text, item);
+        }
+        text_add(&text, files[i].end);
+        struct problems problems = {0};
+        assert_null(parse(text.data, &problems));
+        assert_true(problems.errors > 0);
+        problems_done(&problems);
+        text_done(&text);
+    }
+}
+
 /* Right files. */
 
 #define HEAD                                                                                       \
@@ -429,6 +471,7 @@ int main(void)
         cmocka_unit_test(wrong_files_are_told_exactly),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
         cmocka_unit_test(mistakes_are_bounded),
+        cmocka_unit_test(large_files_take_no_longer_than_their_size),
         cmocka_unit_test(a_kafka_source_is_read),
         cmocka_unit_test(defaults_are_those_of_the_tables),
         cmocka_unit_test(a_file_source_counts_from_the_folder_of_its_file),
