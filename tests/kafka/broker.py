@@ -29,7 +29,6 @@ import struct
 import subprocess
 import sys
 import time
-import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -160,7 +159,8 @@ def certificates_make(certs):
 def storage_format(state, configuration, purpose, archive, secure):
     if (state / "data" / "meta.properties").exists():
         return
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # The first byte is fixed: an id that begins with `-` would be taken for an option.
+    cluster = base64.urlsafe_b64encode(b"w" + os.urandom(15)).decode().rstrip("=")
     flags = [f"-XX:SharedArchiveFile={archive}"] if purpose == "test" and archive.exists() else []
     command = java_command(purpose, flags, "kafka.tools.StorageTool", "format",
                            "-t", cluster, "-c", str(configuration))
