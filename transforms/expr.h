@@ -33,4 +33,13 @@ struct function_description {
 size_t function_count(void);
 const struct function_description *function_at(size_t i);
 
+/* What is not as in SQLite, on purpose: "<subject>: SQLite <sqlite>; here <here>". */
+struct language_difference {
+    const char *subject; /* "an int that overflows" */
+    const char *sqlite;  /* "becomes a float" */
+    const char *here;    /* "rejects the record (overflow)" */
+};
+size_t difference_count(void);
+const struct language_difference *difference_at(size_t i);
+
 #endif

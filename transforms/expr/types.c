@@ -78,8 +78,8 @@ bool convert_to_text(struct compiler *compiler, struct node **slot, const char *
     switch (node->type.kind) {
     case WEIR_BYTES:
         return compile_fail(compiler, node->start,
-                            "%s joins texts, and %s is bytes; write CAST(%.40s AS string) or hex()",
-                            where, snippet(compiler, node, a), "..");
+                            "%s joins texts, and %s is bytes; write CAST(.. AS string) or hex(..)",
+                            where, snippet(compiler, node, a));
     case WEIR_ARRAY:
     case WEIR_JSON:
         return compile_fail(compiler, node->start,

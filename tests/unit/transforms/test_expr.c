@@ -119,6 +119,11 @@ static void check_value(struct rig *rig, const struct value *v)
                 fail_msg("%s: %s, not %s", v->expression, text.data, v->json);
             text_done(&text);
         }
+        if (column->type.kind == WEIR_BOOL) {
+            uint32_t selected = rig->batch->view.selected;
+            assert_int_equal(expr_filter(expr, &rig->batch->view), 0);
+            assert_int_equal(rig->batch->view.selected, strcmp(v->json, "true") ? 0 : selected);
+        }
     }
     expression_ops_sql.free(expr);
 }
