@@ -12,7 +12,7 @@
 
 #define WIDTH_MAX     1000
 #define PRECISION_MAX 100
-#define SPEC_BYTES    32
+#define SPEC_BYTES    48
 #define NUMBER_MAX    512 /* %f of 1.8e308 with 100 digits behind the point */
 
 struct piece {

@@ -865,8 +865,15 @@ static void gen_string_function(struct generator *g, int depth)
             gen_string(g, depth - 1);
             break;
         }
-        both(g, below(g, 2) ? "concat(" : "concat_ws('-', ");
-        gen_list(g, depth - 1, (struct wanted){.kind = WEIR_STRING}, 1 + below(g, 3));
+        if (below(g, 2)) {
+            both(g, "concat(");
+            gen_list(g, depth - 1, (struct wanted){.kind = WEIR_STRING}, 1 + below(g, 3));
+        } else {
+            /* Of empty texts SQLite's first releases of it left out the separator as well. */
+            both(g, "concat_ws('-', 'x' || ");
+            gen_string(g, depth - 1);
+            both(g, ", 'y' || s_null, i_small");
+        }
     }
     both(g, ")");
 }
