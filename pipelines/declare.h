@@ -87,7 +87,7 @@ bool declare_name(struct planner *planner, const struct weir_node *name, const c
 void declare_plan_source(struct planner *planner, const struct weir_node *source);
 void declare_plan_fields(struct planner *planner, const struct weir_node *fields,
                          const struct weir_node *event_time);
-void declare_plan_sink(struct planner *planner, const struct weir_node *sink);
+void declare_plan_sink(struct planner *planner, const struct weir_node *node);
 bool declare_plan_aggregate(struct planner *planner, const struct weir_node *name,
                             const struct weir_node *node, struct aggregate_plan *ret_plan);
 bool declare_plan_set(struct planner *planner, const struct weir_node *name,

@@ -92,7 +92,7 @@ static void plan_kafka(struct planner *planner, const struct weir_node *node)
     plan_start(planner, node_get(node, "start"));
     plan_properties(planner, node_get(node, "properties"));
     plan->kafka.group = group ? group->text : planner_printf(planner, "weir-%s", plan->name);
-    if (!*plan->kafka.group)
+    if (group && !*group->text)
         problem_error(planner->problems, group->mark, "`group` is empty");
     if (membership &&
         node_choice(membership, "`membership`", "static|dynamic", &choice, planner->problems))
@@ -236,7 +236,7 @@ static void plan_on_error(struct planner *planner, const struct weir_node *sourc
     const struct weir_node *max_bytes = node_get(letters, "max_bytes");
     if (max_bytes)
         node_size(max_bytes, "`max_bytes`", &plan->dead_letter_bytes_max, planner->problems);
-    if (plan->on_error != ON_ERROR_DEAD_LETTER)
+    if (on_error && plan->on_error != ON_ERROR_DEAD_LETTER)
         problem_error(planner->problems, dead_letter->mark,
                       "`dead_letter` has no effect with `on_error: %s`", on_error->text);
 }

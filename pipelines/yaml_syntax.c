@@ -71,7 +71,7 @@ static const char *flow_advice(struct document *document, const yaml_parser_t *p
     if (torn(document, from, end))
         return "an expression with a comma or a quote inside {..} or [..] is cut in two by YAML: "
                "quote it";
-    return strstr(parser->problem, "']'")
+    return parser->problem && strstr(parser->problem, "']'")
                ? "`,` or `]` is wanted here; quote a text that holds brackets, quotes or commas"
                : "`,` or `}` is wanted here; quote a text that holds brackets, quotes or commas";
 }

@@ -24,7 +24,8 @@ const struct weir_field *plan_find(const struct weir_plan *plan, const char *nam
 uint32_t plan_column_count(const struct weir_plan *plan); /* all that ever were added */
 /* Compiles node's text over the visible columns; mistakes are reported at their place in the file.
  * want_kind: 0 any, else the result must be of this enum weir_kind. NULL: reported. */
-struct weir_expr *plan_expr(struct weir_plan *plan, const struct weir_node *node, uint8_t want_kind);
+struct weir_expr *plan_expr(struct weir_plan *plan, const struct weir_node *node,
+                            uint8_t want_kind);
 
 struct chain;
 
@@ -73,8 +74,8 @@ void plan_set_locate(struct weir_plan *plan,
                                                 size_t position),
                      void *context);
 struct problems *plan_problems(struct weir_plan *plan);
-/* The path that a node names: where it is relative, from the folder of the file that the node stands
- * in. The caller frees it. */
+/* The path that a node names: where it is relative, from the folder of the file that the node
+ * stands in. The caller frees it. */
 char *node_path(const struct weir_node *node);
 /* The visible column of that name, noted as read; NULL after reporting the mistake. */
 const struct weir_field *plan_column(struct weir_plan *plan, struct weir_mark mark,
@@ -94,13 +95,15 @@ void plan_unknown(struct weir_plan *plan, const char *name);
 
 /* Fingerprints. A column's meaning is a hash of how its values come about: the declaration of the
  * field, or the stage that adds it with the meanings of what that stage reads. A chain's meaning is
- * that of the stages that decide which records come through. Stable across processes and versions. */
+ * that of the stages that decide which records come through. Stable across processes and versions.
+ */
 void plan_set_meaning(struct weir_plan *plan, uint32_t column, uint64_t meaning);
 uint64_t plan_meaning(const struct weir_plan *plan, uint32_t column);
 uint64_t chain_meaning(const struct chain *chain);
 
 /* As chain_add_expr, computed only for the rows for which column `where` (BOOL) is true: what a
- * `where` shuts out can neither fail nor reject its record. SINK_NO_COLUMN (UINT32_MAX): all rows. */
+ * `where` shuts out can neither fail nor reject its record. SINK_NO_COLUMN (UINT32_MAX): all rows.
+ */
 int chain_add_expr_where(struct chain *chain, struct weir_plan *plan, const struct weir_node *node,
                          uint8_t want_kind, uint32_t where, uint32_t *ret_column,
                          struct weir_type *ret_type);

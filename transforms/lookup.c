@@ -265,8 +265,8 @@ static int lookup_plan(const struct weir_host *host, struct weir_plan *plan,
     struct lookup *lookup = mem_alloc(sizeof *lookup);
     lookup->host = host;
     const char *wanted[LOOKUP_COLUMNS_MAX + 1];
-    const struct weir_node *names[LOOKUP_COLUMNS_MAX];
-    struct lookup_source source;
+    const struct weir_node *names[LOOKUP_COLUMNS_MAX] = {0};
+    struct lookup_source source = {0};
     struct lookup_rows as_file;
     char *as = NULL;
     bool right = key_plan(lookup, plan, node_get(config, "key"));

@@ -143,7 +143,7 @@ static int csv_header(struct csv *csv, struct weir_str *names, uint32_t max,
     uint32_t count = 0;
     int end = CSV_FIELD;
     while (end == CSV_FIELD) {
-        struct weir_str name;
+        struct weir_str name = {0};
         end = csv_next(csv, &name, error);
         if (end < 0)
             return end;
@@ -196,7 +196,7 @@ static int csv_rows(struct lookup_rows *rows, struct csv *csv, const uint32_t *p
         struct weir_str *row = lookup_rows_append(rows, csv->line);
         int end = CSV_FIELD;
         for (uint32_t n = 0; end == CSV_FIELD; n++) {
-            struct weir_str value;
+            struct weir_str value = {0};
             end = csv_next(csv, &value, error);
             for (uint32_t i = 0; i < rows->width; i++)
                 if (positions[i] == n)
@@ -237,7 +237,7 @@ int lookup_rows_read(const char *path, enum lookup_format format, char delimiter
     int status = file_open(path, &rows, error);
     rows.width = wanted_count;
     if (status == 0 && format == LOOKUP_CSV) {
-        uint32_t positions[LOOKUP_COLUMNS_MAX + 1];
+        uint32_t positions[LOOKUP_COLUMNS_MAX + 1] = {0};
         struct csv csv;
         csv_begin(&csv, &rows, &rows.arena, path, delimiter);
         status = csv_columns(&csv, wanted, wanted_count, positions, error);

@@ -99,7 +99,7 @@ static bool escape(struct json *json, char *to, size_t *length)
     }
     if (c != 'u')
         return wrong(json, "an escape is not one of JSON's");
-    uint32_t code;
+    uint32_t code = 0;
     if (!hex4(json, &code))
         return false;
     if (code >= 0xd800 && code < 0xdc00) {
