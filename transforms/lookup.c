@@ -26,6 +26,7 @@ struct lookup {
     char *path;
     uint32_t count; /* columns taken: values 1 .. count of a row */
     struct lookup_take {
+        const char *name; /* of the file's nodes */
         uint32_t column;
         struct weir_str fallback;
     } takes[LOOKUP_COLUMNS_MAX];
@@ -111,68 +112,82 @@ static bool from_read(struct weir_plan *plan, const struct weir_node *from,
     return true;
 }
 
-/* The new names and the file's columns of `take`, or of `as`. *ret_as is to be freed. */
-static bool takes_read(struct lookup *lookup, struct weir_plan *plan,
-                       const struct weir_node *config, const struct lookup_source *source,
-                       const char **wanted, const struct weir_node **names,
-                       struct lookup_rows *as_file, char **ret_as)
+/* `take: {NEW: COLUMN, ..}` */
+static bool take_read(struct lookup *lookup, struct weir_plan *plan, const struct weir_node *take,
+                      const char **wanted)
 {
-    struct problems *problems = plan_problems(plan);
-    const struct weir_node *take = node_get(config, "take");
-    const struct weir_node *as = node_get(config, "as");
-    if (!take == !as) {
-        problem_error(problems, (as ? as : config)->mark,
-                      "say what to take: `take: {NEW: COLUMN}`, or `as: NEW` from a file of two "
-                      "columns");
+    if (take->count > LOOKUP_COLUMNS_MAX || !take->count) {
+        problem_error(plan_problems(plan), take->mark, "`take` names 1 to %d columns",
+                      LOOKUP_COLUMNS_MAX);
         return false;
     }
-    if (take) {
-        if (take->count > LOOKUP_COLUMNS_MAX || !take->count) {
-            problem_error(problems, take->mark, "`take` names 1 to %d columns", LOOKUP_COLUMNS_MAX);
-            return false;
-        }
-        bool right = true;
-        for (uint32_t i = 0; i < take->count; i++) {
-            names[i] = take->keys[i];
-            wanted[i + 1] = take->values[i]->text;
-            right &= stage_check_name(lookup->host, plan, take->keys[i]);
-        }
-        lookup->count = take->count;
-        return right;
+    bool right = true;
+    for (uint32_t i = 0; i < take->count; i++) {
+        lookup->takes[i].name = take->keys[i]->text;
+        wanted[i + 1] = take->values[i]->text;
+        right &= stage_check_name(lookup->host, plan, take->keys[i]);
     }
+    lookup->count = take->count;
+    return right;
+}
 
+/* `as: NEW`: the column that is not the key. Its name is to be freed. */
+static bool as_read(struct lookup *lookup, struct weir_plan *plan, const struct weir_node *as,
+                    const struct lookup_source *source, char **ret_column)
+{
+    struct problems *problems = plan_problems(plan);
     if (source->format != LOOKUP_CSV) {
         problem_error(problems, as->mark, "`as` is for CSV files; say `take: {%s: MEMBER}`",
                       as->text);
         return false;
     }
     struct weir_str header[3];
+    struct lookup_rows file;
     struct weir_error error = {0};
-    int count = lookup_csv_header(lookup->path, source->delimiter, header, 3, as_file, &error);
+    int count = lookup_csv_header(lookup->path, source->delimiter, header, 3, &file, &error);
     if (count < 0 && count != WEIR_E_LIMIT) {
         problem_error(problems, source->file->mark, "%s", error.text);
         return false;
     }
-    if (count != 2) {
-        problem_error(problems, as->mark,
-                      "`as` is for a file of two columns; name the one to take: `take: {%s: "
-                      "COLUMN}`",
-                      as->text);
-        if (count >= 0)
-            lookup_rows_done(as_file);
+    if (count == 2) {
+        struct weir_str other = header[str_is(header[0], source->key) ? 1 : 0];
+        *ret_column = mem_strndup(other.data, other.length);
+    } else {
+        problem_error(
+            problems, as->mark,
+            "`as` is for a file of two columns; name the one to take: `take: {%s: COLUMN}`",
+            as->text);
+    }
+    if (count >= 0)
+        lookup_rows_done(&file);
+    lookup->takes[0].name = as->text;
+    lookup->count = 1;
+    return count == 2 && stage_check_name(lookup->host, plan, as);
+}
+
+/* The new names, and the file's columns. *ret_as is to be freed. */
+static bool takes_read(struct lookup *lookup, struct weir_plan *plan,
+                       const struct weir_node *config, const struct lookup_source *source,
+                       const char **wanted, char **ret_as)
+{
+    const struct weir_node *take = node_get(config, "take");
+    const struct weir_node *as = node_get(config, "as");
+    if (!take == !as) {
+        problem_error(plan_problems(plan), (as ? as : config)->mark,
+                      "say what to take: `take: {NEW: COLUMN}`, or `as: NEW` from a file of two "
+                      "columns");
         return false;
     }
-    uint32_t other = str_is(header[0], source->key) ? 1 : 0;
-    *ret_as = mem_strndup(header[other].data, header[other].length);
-    lookup_rows_done(as_file);
-    names[0] = as;
+    if (take)
+        return take_read(lookup, plan, take, wanted);
+    if (!as_read(lookup, plan, as, source, ret_as))
+        return false;
     wanted[1] = *ret_as;
-    lookup->count = 1;
-    return stage_check_name(lookup->host, plan, as);
+    return true;
 }
 
 static bool fallbacks_read(struct lookup *lookup, struct weir_plan *plan,
-                           const struct weir_node *config, const struct weir_node *const *names)
+                           const struct weir_node *config)
 {
     struct problems *problems = plan_problems(plan);
     const struct weir_node *on_missing = node_get(config, "on_missing");
@@ -191,10 +206,10 @@ static bool fallbacks_read(struct lookup *lookup, struct weir_plan *plan,
     }
     for (uint32_t i = 0; fallback && i < lookup->count; i++) {
         const struct weir_node *one =
-            fallback->kind == WEIR_NODE_MAP ? node_get(fallback, names[i]->text) : fallback;
+            fallback->kind == WEIR_NODE_MAP ? node_get(fallback, lookup->takes[i].name) : fallback;
         if (!one || one->kind != WEIR_NODE_SCALAR) {
             problem_error(problems, fallback->mark, "`default` has no text for `%s`",
-                          names[i]->text);
+                          lookup->takes[i].name);
             return false;
         }
         lookup->takes[i].fallback = str_make(one->text, one->text_length);
@@ -265,16 +280,14 @@ static int lookup_plan(const struct weir_host *host, struct weir_plan *plan,
     struct lookup *lookup = mem_alloc(sizeof *lookup);
     lookup->host = host;
     const char *wanted[LOOKUP_COLUMNS_MAX + 1];
-    const struct weir_node *names[LOOKUP_COLUMNS_MAX] = {0};
     struct lookup_source source = {0};
-    struct lookup_rows as_file;
     char *as = NULL;
     bool right = key_plan(lookup, plan, node_get(config, "key"));
     right &= from_read(plan, node_get(config, "from"), &source);
     if (right) {
         lookup->path = node_path(source.file);
-        right = takes_read(lookup, plan, config, &source, wanted, names, &as_file, &as) &&
-                fallbacks_read(lookup, plan, config, names);
+        right = takes_read(lookup, plan, config, &source, wanted, &as) &&
+                fallbacks_read(lookup, plan, config);
     }
     if (right) {
         struct weir_error cause = {0};
@@ -291,7 +304,7 @@ static int lookup_plan(const struct weir_host *host, struct weir_plan *plan,
     }
     for (uint32_t i = 0; i < lookup->count; i++)
         lookup->takes[i].column =
-            host->add(plan, names[i]->text,
+            host->add(plan, lookup->takes[i].name,
                       (struct weir_type){.kind = WEIR_STRING,
                                          .nullable = lookup->on_missing == MISSING_NULL});
     *ret_prepared = lookup;

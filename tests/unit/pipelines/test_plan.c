@@ -377,8 +377,10 @@ static uint64_t fingerprint(const char *text)
 {
     struct problems problems = {0};
     struct pipeline_plan *p = parse(text, &problems);
-    if (!p)
+    if (!p) {
         fail_msg("%s", problems.items[0].text);
+        return 0;
+    }
     uint64_t hash =
         p->sink.aggregate_count ? p->sink.aggregates[0].fingerprint : p->sink.sets[0].fingerprint;
     pipeline_plan_free(p);

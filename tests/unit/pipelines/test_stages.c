@@ -79,8 +79,10 @@ static void check_example(const struct weir_stage *stage, const struct weir_exam
     struct pipeline_plan *plan = pipeline_plan_parse(EXAMPLE_FILE, text, strlen(text), &problems);
     struct text told = TEXT_INIT;
     problems_write(&problems, &told);
-    if (!plan)
+    if (!plan) {
         fail_msg("%s: %s\n%s", stage->name, example->summary, told.data);
+        return;
+    }
     struct text out = TEXT_INIT;
     run(plan, example->input, &out);
     if (strcmp(out.length ? out.data : "", example->output) != 0)
