@@ -3,6 +3,8 @@
 #include "base/value.h"
 #include "sink/http/exchange.h"
 
+#define BODY_BYTES_USUAL 4096
+
 static const struct {
     const char *name;
     unsigned status;
@@ -22,6 +24,18 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
         reply->headers[reply->header_count++] = (struct reply_header){name, copy};
 }
 
+/* Room for an answer of usual size at once, instead of by doubling from nothing: an answer takes the
+ * buffer with it. */
+static void body_reserve(struct text *body)
+{
+    if (body->data || (body->limit_bytes && body->limit_bytes < BODY_BYTES_USUAL))
+        return;
+    body->data = malloc(BODY_BYTES_USUAL);
+    body->capacity = body->data ? BODY_BYTES_USUAL : 0;
+    if (body->data)
+        body->data[0] = '\0';
+}
+
 struct text *reply_begin(struct exchange *exchange, const char *content_type)
 {
     struct reply *reply = &exchange->reply;
@@ -30,6 +44,7 @@ struct text *reply_begin(struct exchange *exchange, const char *content_type)
     reply->header_count = 0;
     reply->etag[0] = '\0';
     text_clear(&reply->body);
+    body_reserve(&reply->body);
     return &reply->body;
 }
 
