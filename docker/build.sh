@@ -17,7 +17,7 @@ build() {
     DESTDIR=$out meson install -C "$work" --no-rebuild --quiet
     rm -r "$work"
     mkdir -p "$out/etc/weir"
-    cp "$source"/pipelines/*.yaml "$out/etc/weir/"
+    cp "$source"/pipelines/*.yaml "$source"/pipelines/*.csv "$source"/pipelines/*.ndjson "$out/etc/weir/"
 }
 
 run() {
