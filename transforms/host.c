@@ -9,6 +9,12 @@
 #include "transforms/plan.h"
 
 static void host_problem(struct weir_plan *plan, struct weir_mark mark, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void host_reject(struct weir_batch *view, uint32_t row, enum weir_reason reason,
+                        const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void host_log(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void host_problem(struct weir_plan *plan, struct weir_mark mark, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
