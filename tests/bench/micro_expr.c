@@ -72,8 +72,12 @@ static void make_rows(void)
         rows.s[row] = str_of(kinds[x % 3]);
         for (uint32_t i = 0; i < 30; i++)
             at[i] = letters[hash_u64(row * 31 + i, seed) % 32];
-        if (x >> 50 & 1)
-            memcpy(at + (x >> 51) % 26, "xyZ", 3);
+        if (x >> 50 & 1) {
+            char *match = at + (x >> 51) % 26;
+            match[0] = 'x';
+            match[1] = 'y';
+            match[2] = 'Z';
+        }
         rows.text[row] = str_make(at, 30);
         at += 30;
     }

@@ -13,7 +13,7 @@ static int compile(const char *text, size_t length, const struct weir_schema *sc
         .error = error ? error : &unused,
     };
     *compiler.error = (struct expression_error){0};
-    arena_init(&expr->arena, 0);
+    arena_init(&expr->arena, EXPR_MEMORY_BYTES_MAX);
     if (length > EXPR_TEXT_BYTES_MAX) {
         compile_fail(&compiler, 0, "the expression has %zu bytes, and the limit is %d", length,
                      EXPR_TEXT_BYTES_MAX);
@@ -118,22 +118,22 @@ static uint32_t keep_rejected(struct batch *batch, const uint16_t *passed, uint3
     return kept;
 }
 
-int expr_filter(const struct weir_expr *expr, struct weir_batch *view)
+int expr_filter(const struct weir_expr *expr, struct weir_batch *batch)
 {
-    struct batch *batch = (struct batch *)view;
-    struct eval eval = {.batch = batch, .expr = expr, .rows = view->rows};
-    struct selection rows = batch_selection(view);
-    uint32_t rejected = batch->reject_count;
+    struct batch *host = (struct batch *)batch;
+    struct eval eval = {.batch = host, .expr = expr, .rows = batch->rows};
+    struct selection rows = batch_selection(batch);
+    uint32_t rejected = host->reject_count;
     uint16_t *passed = selection_new(&eval, rows.count);
     uint32_t count;
     CHECK(expr->root->type.kind == WEIR_BOOL);
     if (!passed || !filter_rows(expr->root, &eval, rows, true, passed, &count))
         return WEIR_E_NOMEM;
-    if (batch->reject_count != rejected) {
-        view->selected = keep_rejected(batch, passed, count, view->selection);
+    if (host->reject_count != rejected) {
+        batch->selected = keep_rejected(host, passed, count, batch->selection);
     } else {
-        memcpy(view->selection, passed, count * sizeof *passed);
-        view->selected = count;
+        memcpy(batch->selection, passed, count * sizeof *passed);
+        batch->selected = count;
     }
     return 0;
 }

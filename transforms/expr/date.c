@@ -73,7 +73,7 @@ bool moment_from_julian_day(double days, struct moment *ret)
 {
     if (!(days >= 0 && days < 5373484.5))
         return false;
-    *ret = (struct moment){(int64_t)(days * (double)MS_PER_DAY + 0.5) - JULIAN_EPOCH_MS, 0};
+    *ret = (struct moment){llround(days * (double)MS_PER_DAY) - JULIAN_EPOCH_MS, 0};
     return true;
 }
 
@@ -270,9 +270,9 @@ static bool read_start(const char *from, const char *end, struct modifier *ret)
         [START_DAY] = "start of day",       [START_MONTH] = "start of month",
         [START_YEAR] = "start of year",
     };
-    for (uint8_t i = 0; i < COUNT_OF(units); i++) {
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
         if (word_is(from, end, units[i])) {
-            *ret = (struct modifier){.kind = MODIFIER_START, .unit = i};
+            *ret = (struct modifier){.kind = MODIFIER_START, .unit = (uint8_t)i};
             return true;
         }
     }

@@ -4,7 +4,7 @@
 #include "transforms/expr.h"
 
 static const struct language_difference differences[] = {
-    /* --- types ------------------------------------------------------------------------------- */
+    /* --- types ------------------------------------------------------------------------------ */
     {"text beside a number", "converts one, or orders them by type",
      "is a mistake in comparisons and arithmetic; write CAST"},
     {"a number as a condition", "is true unless it is 0",
@@ -21,7 +21,7 @@ static const struct language_difference differences[] = {
     {"typeof", "names five types",
      "names these five, and bool, decimal, timestamp, array and json"},
     {"length, LIKE, GLOB, lower .. of a number", "take it as text", "are a mistake; write CAST"},
-    /* --- values out of range ----------------------------------------------------------------- */
+    /* --- values out of range ---------------------------------------------------------------- */
     {"an int that overflows", "becomes a float",
      "rejects the record (overflow); among constants it is a mistake"},
     {"a float that overflows", "becomes infinite", "rejects the record (overflow)"},
@@ -33,7 +33,7 @@ static const struct language_difference differences[] = {
     {"AND, OR, CASE, coalesce, iif, IN", "may compute more than is needed",
      "compute nothing for a row that is decided already, so that this cannot reject it. A filter "
      "is decided as soon as it cannot be true"},
-    /* --- names and syntax -------------------------------------------------------------------- */
+    /* --- names and syntax ------------------------------------------------------------------- */
     {"names", "have no case",
      "are compared exactly first, then without case if only one column is meant"},
     {"a name in double quotes that is no column", "is a text", "is a mistake"},
@@ -41,7 +41,7 @@ static const struct language_difference differences[] = {
     {"x BETWEEN a OR b AND c", "is allowed", "needs parentheses around a OR b"},
     {"COLLATE, MATCH, REGEXP, SELECT, EXISTS, parameters", "exist", "do not exist"},
     {"ESCAPE", "takes any expression", "takes one character in quotes"},
-    /* --- functions --------------------------------------------------------------------------- */
+    /* --- functions -------------------------------------------------------------------------- */
     {"random, changes, last_insert_rowid ..", "exist",
      "do not exist: a replay must give the same values"},
     {"'now'", "is the time of the statement",

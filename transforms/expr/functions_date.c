@@ -5,7 +5,7 @@
  * A call is compiled to where its time comes from and a list of modifiers (struct date_program);
  * the time itself stays as the node's only argument, and 'now' as none.
  */
-#include <strings.h>
+#include <math.h>
 
 #include "transforms/expr/date.h"
 #include "transforms/expr/functions.h"
@@ -170,8 +170,7 @@ static bool seconds_moment(double seconds, struct moment *ret)
 {
     if (!(seconds >= -210866760000.0 && seconds <= 253402300799.0))
         return false;
-    double ms = seconds * 1000.0;
-    *ret = (struct moment){(int64_t)(ms + (ms < 0 ? -0.5 : 0.5)), 0};
+    *ret = (struct moment){llround(seconds * 1000.0), 0};
     return true;
 }
 

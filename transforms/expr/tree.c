@@ -8,13 +8,13 @@
 
 bool compile_fail(struct compiler *compiler, uint32_t position, const char *format, ...)
 {
-    if (compiler->failed)
-        return false;
-    compiler->failed = true;
-    compiler->error->position = position < compiler->length ? position : compiler->length;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(compiler->error->text, sizeof compiler->error->text, format, arguments);
+    if (!compiler->failed) {
+        compiler->failed = true;
+        compiler->error->position = position < compiler->length ? position : compiler->length;
+        vsnprintf(compiler->error->text, sizeof compiler->error->text, format, arguments);
+    }
     va_end(arguments);
     return false;
 }

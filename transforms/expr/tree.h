@@ -147,6 +147,8 @@ bool str_is_nocase(struct weir_str a, const char *string);
 #define EXPR_TEXT_BYTES_MAX 65536 /* of an expression */
 #define EXPR_NODES_MAX      10000 /* operators, names and literals */
 #define EXPR_DEPTH_MAX      200   /* of nesting; a and b and c .. is one level */
+/* Of a compiled expression, with its constants: replace() and format() can make long ones. */
+#define EXPR_MEMORY_BYTES_MAX ((size_t)16 << 20)
 
 struct compiler {
     const char *text; /* in the expression's arena, NUL behind it */

@@ -28,6 +28,37 @@ void rig_set_int(struct rig *rig, uint32_t column, uint32_t row, int64_t value);
 void rig_set_float(struct rig *rig, uint32_t column, uint32_t row, double value);
 void rig_set_str(struct rig *rig, uint32_t column, uint32_t row, struct weir_str value);
 
+/* Columns for tests by hand, of all types. */
+enum rig_column {
+    RIG_i,
+    RIG_n,
+    RIG_big,
+    RIG_zero,
+    RIG_f,
+    RIG_s,
+    RIG_e,
+    RIG_ns,
+    RIG_b,
+    RIG_nb,
+    RIG_d,
+    RIG_nd,
+    RIG_t,
+    RIG_nt,
+    RIG_y,
+    RIG_j,
+    RIG_a,
+    RIG_Case,
+    RIG_CASE,
+    RIG_odd,
+    RIG_amount,
+    RIG_FIELD_COUNT
+};
+
+extern const struct weir_field rig_fields[RIG_FIELD_COUNT];
+/* i 3, n null, big 2^63-1, zero 0, f 2.5, s 'Weir', e '', ns null, b true, nb null, d 12.34,
+ * nd null, t 2026-11-21T10:20:30.123456789Z, nt null, y x'00ff', j, a [1,2,3]. */
+void rig_fill(struct rig *rig, uint32_t rows);
+
 /* Compiles; prints the mistake and returns NULL where there is one. */
 struct weir_expr *rig_compile(const struct rig *rig, const char *text);
 

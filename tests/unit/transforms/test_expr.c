@@ -5,87 +5,8 @@
  */
 #include "tests/unit/test.h"
 
-#include <math.h>
-#include <pthread.h>
-
 #include "base/check.h"
 #include "tests/unit/transforms/expr_rig.h"
-
-enum column {
-    COLUMN_i,
-    COLUMN_n,
-    COLUMN_big,
-    COLUMN_zero,
-    COLUMN_f,
-    COLUMN_s,
-    COLUMN_e,
-    COLUMN_ns,
-    COLUMN_b,
-    COLUMN_nb,
-    COLUMN_d,
-    COLUMN_nd,
-    COLUMN_t,
-    COLUMN_nt,
-    COLUMN_y,
-    COLUMN_j,
-    COLUMN_a,
-    COLUMN_Case,
-    COLUMN_CASE,
-    COLUMN_odd,
-    COLUMN_amount,
-    COLUMN_COUNT
-};
-
-static const struct weir_field fields[] = {
-    {"i", {.kind = WEIR_INT}, COLUMN_i},
-    {"n", {.kind = WEIR_INT, .nullable = 1}, COLUMN_n},
-    {"big", {.kind = WEIR_INT}, COLUMN_big},
-    {"zero", {.kind = WEIR_INT}, COLUMN_zero},
-    {"f", {.kind = WEIR_FLOAT}, COLUMN_f},
-    {"s", {.kind = WEIR_STRING}, COLUMN_s},
-    {"e", {.kind = WEIR_STRING}, COLUMN_e},
-    {"ns", {.kind = WEIR_STRING, .nullable = 1}, COLUMN_ns},
-    {"b", {.kind = WEIR_BOOL}, COLUMN_b},
-    {"nb", {.kind = WEIR_BOOL, .nullable = 1}, COLUMN_nb},
-    {"d", {.kind = WEIR_DECIMAL, .scale = 2}, COLUMN_d},
-    {"nd", {.kind = WEIR_DECIMAL, .scale = 4, .nullable = 1}, COLUMN_nd},
-    {"t", {.kind = WEIR_TIMESTAMP}, COLUMN_t},
-    {"nt", {.kind = WEIR_TIMESTAMP, .nullable = 1}, COLUMN_nt},
-    {"y", {.kind = WEIR_BYTES}, COLUMN_y},
-    {"j", {.kind = WEIR_JSON}, COLUMN_j},
-    {"a", {.kind = WEIR_ARRAY, .element = WEIR_INT}, COLUMN_a},
-    {"Case", {.kind = WEIR_INT}, COLUMN_Case},
-    {"CASE", {.kind = WEIR_INT}, COLUMN_CASE},
-    {"odd name.x", {.kind = WEIR_INT}, COLUMN_odd},
-    {"amount", {.kind = WEIR_DECIMAL, .scale = 2}, COLUMN_amount},
-};
-
-/* i 3, n null, big 2^63-1, zero 0, f 2.5, s 'Weir', e '', ns null, b true, nb null, d 12.34,
- * nd null, t 2026-11-21T10:20:30.123456789Z, nt null, y x'00ff', j, a [1,2,3]. */
-static void rig_fill(struct rig *rig, uint32_t rows)
-{
-    rig_begin(rig, rows);
-    for (uint32_t row = 0; row < rows; row++) {
-        rig_set_int(rig, COLUMN_i, row, 3);
-        rig_set_int(rig, COLUMN_big, row, INT64_MAX);
-        rig_set_int(rig, COLUMN_zero, row, 0);
-        rig_set_float(rig, COLUMN_f, row, 2.5);
-        rig_set_str(rig, COLUMN_s, row, str_of("Weir"));
-        rig_set_str(rig, COLUMN_e, row, str_of(""));
-        rig_set_bool(rig, COLUMN_b, row, true);
-        rig_set_int(rig, COLUMN_d, row, 1234);
-        rig_set_int(rig, COLUMN_t, row, 1795256430123456789LL);
-        rig_set_str(rig, COLUMN_y, row, str_make("\0\xff", 2));
-        rig_set_str(
-            rig, COLUMN_j, row,
-            str_of("{\"a\": {\"b\": [10, \"x\", null]}, \"k\\u00e9y\": 1.50, \"t\": true}"));
-        rig_set_str(rig, COLUMN_a, row, str_of("[1,2,3]"));
-        rig_set_int(rig, COLUMN_Case, row, 1);
-        rig_set_int(rig, COLUMN_CASE, row, 2);
-        rig_set_int(rig, COLUMN_odd, row, 7);
-        rig_set_int(rig, COLUMN_amount, row, 10000);
-    }
-}
 
 /* --- values --------------------------------------------------------------------------------- */
 
@@ -441,7 +362,7 @@ static const struct value values[] = {
 static void values_are_as_told(void **state)
 {
     struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
+    rig_init(&rig, rig_fields, RIG_FIELD_COUNT);
     for (size_t i = 0; i < COUNT_OF(values); i++)
         check_value(&rig, values + i);
     rig_done(&rig);
@@ -451,7 +372,7 @@ static void values_are_as_told(void **state)
 static void examples_are_true(void **state)
 {
     struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
+    rig_init(&rig, rig_fields, RIG_FIELD_COUNT);
     for (size_t i = 0; i < function_count(); i++) {
         const struct function_description *f = function_at(i);
         char text[1024];
@@ -468,7 +389,7 @@ static void examples_are_true(void **state)
 static void hash_never_changes(void **state)
 {
     struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
+    rig_init(&rig, rig_fields, RIG_FIELD_COUNT);
     check_value(&rig, &(struct value){"hash('weir')", "342712154962573452", "int"});
     check_value(&rig, &(struct value){"hash(1)", "1719861150632230039", "int"});
     rig_done(&rig);
@@ -590,7 +511,7 @@ static const struct mistake {
 
 static void mistakes_are_told_with_their_place(void **state)
 {
-    struct weir_schema schema = {fields, COLUMN_COUNT};
+    struct weir_schema schema = {rig_fields, RIG_FIELD_COUNT};
     for (size_t i = 0; i < COUNT_OF(mistakes); i++) {
         const struct mistake *m = mistakes + i;
         struct expression_error error;
@@ -657,7 +578,7 @@ static const struct rejection {
 static void rows_out_of_range_are_rejected(void **state)
 {
     struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
+    rig_init(&rig, rig_fields, RIG_FIELD_COUNT);
     for (size_t i = 0; i < COUNT_OF(rejections); i++) {
         const struct rejection *r = rejections + i;
         struct weir_expr *expr = rig_compile(&rig, r->expression);
@@ -684,14 +605,14 @@ static void rows_out_of_range_are_rejected(void **state)
 static void only_the_row_itself_is_rejected(void **state)
 {
     struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
+    rig_init(&rig, rig_fields, RIG_FIELD_COUNT);
     struct weir_expr *expr = rig_compile(&rig, "i * 2 + 1 > 0 OR zero = 1");
     assert_non_null(expr);
     for (uint32_t bad = 0; bad < 200; bad += 13) {
         for (int filter = 0; filter < 2; filter++) {
             rig_fill(&rig, 200);
-            rig_set_int(&rig, COLUMN_i, bad, INT64_MAX);
-            rig_set_int(&rig, COLUMN_i, (bad + 1) % 200, INT64_MAX);
+            rig_set_int(&rig, RIG_i, bad, INT64_MAX);
+            rig_set_int(&rig, RIG_i, (bad + 1) % 200, INT64_MAX);
             rig_select(&rig, ~(1ULL << ((bad + 1) % 200 % 64)));
             uint32_t selected = rig.batch->view.selected;
             bool is_selected = bad % 64 != (bad + 1) % 200 % 64;
@@ -710,293 +631,6 @@ static void only_the_row_itself_is_rejected(void **state)
     rig_done(&rig);
 }
 
-/* --- arithmetic against 128 bits ------------------------------------------------------------ */
-
-static int64_t random_edge(struct test_random *random)
-{
-    int64_t value = (int64_t)random_skewed(random);
-    switch (random_below(random, 4)) {
-    case 0:
-        return INT64_MAX - (value & 0xff);
-    case 1:
-        return INT64_MIN + (value & 0xff);
-    case 2:
-        return -value;
-    default:
-        return value;
-    }
-}
-
-struct model {
-    const char *expression; /* over i and big, or d and amount */
-    int128 (*compute)(int128 a, int128 b);
-    bool decimal;
-};
-
-static int128 model_add(int128 a, int128 b)
-{
-    return a + b;
-}
-static int128 model_subtract(int128 a, int128 b)
-{
-    return a - b;
-}
-static int128 model_multiply(int128 a, int128 b)
-{
-    return a * b;
-}
-static int128 model_divide(int128 a, int128 b)
-{
-    return a / b;
-}
-static int128 model_remainder(int128 a, int128 b)
-{
-    return a % b;
-}
-static int128 model_round(int128 a, int128 b)
-{
-    int128 half = a < 0 ? -5 : 5;
-    return (a + half) / 10;
-}
-static int128 model_rescale(int128 a, int128 b)
-{
-    return a * 100 + b * 100;
-}
-
-static void check_model(struct rig *rig, struct test_random *random, const struct model *m)
-{
-    struct weir_expr *expr = rig_compile(rig, m->expression);
-    uint32_t a_column = m->decimal ? COLUMN_d : COLUMN_i;
-    uint32_t b_column = m->decimal ? COLUMN_amount : COLUMN_big;
-    assert_non_null(expr);
-    for (int round = 0; round < 40; round++) {
-        int64_t a[200], b[200];
-        uint64_t selected = random_u64(random) | 1;
-        rig_fill(rig, 200);
-        for (uint32_t row = 0; row < 200; row++) {
-            a[row] = random_edge(random);
-            b[row] = random_edge(random);
-            rig_set_int(rig, a_column, row, a[row]);
-            rig_set_int(rig, b_column, row, b[row]);
-        }
-        rig_select(rig, round % 2 ? UINT64_MAX : selected);
-        const struct weir_column *column = expression_ops_sql.eval(expr, &rig->batch->view);
-        for (uint32_t k = 0; k < rig->batch->view.selected; k++) {
-            uint32_t row = rig->batch->view.selection[k];
-            bool divides = strpbrk(m->expression, "/%") || strstr(m->expression, "mod");
-            if (divides && b[row] == 0) {
-                assert_false(weir_valid(column, row));
-                continue;
-            }
-            int128 want = m->compute(a[row], b[row]);
-            bool fits = want >= INT64_MIN && want <= INT64_MAX;
-            /* Aligning comes first: what does not fit then is rejected, even if the sum would. */
-            if (strstr(m->expression, "0.0001"))
-                fits &= a[row] <= INT64_MAX / 100 && a[row] >= INT64_MIN / 100 &&
-                        b[row] <= INT64_MAX / 100 && b[row] >= INT64_MIN / 100;
-            if (batch_is_rejected(rig->batch, row) == fits ||
-                (fits && column->ints[row] != (int64_t)want))
-                fail_msg("%s: %lld and %lld: %lld", m->expression, (long long)a[row],
-                         (long long)b[row], (long long)column->ints[row]);
-        }
-    }
-    expression_ops_sql.free(expr);
-}
-
-static void arithmetic_is_exact_or_rejected(void **state)
-{
-    static const struct model models[] = {
-        {"i + big", model_add, false},
-        {"i - big", model_subtract, false},
-        {"i * big", model_multiply, false},
-        {"i / big", model_divide, false},
-        {"i % big", model_remainder, false},
-        {"d + amount", model_add, true},
-        {"d - amount", model_subtract, true},
-        {"d * amount", model_multiply, true},
-        {"mod(d, amount)", model_remainder, true},
-        {"round(d, 1)", model_round, true},
-        {"CAST(d AS decimal(4)) + amount + 0.0001 - 0.0001", model_rescale, true},
-    };
-    struct test_random random = random_begin();
-    struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
-    for (size_t i = 0; i < COUNT_OF(models); i++)
-        check_model(&rig, &random, models + i);
-    rig_done(&rig);
-}
-
-/* --- decimals and floats -------------------------------------------------------------------- */
-
-/* The float of a decimal is the nearest one, and back it is the same decimal (below 2^49): both as
- * their texts are read by strtod. */
-static void decimals_and_floats_convert_exactly(void **state)
-{
-    struct test_random random = random_begin();
-    struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
-    struct weir_expr *to_float = rig_compile(&rig, "CAST(d AS float)");
-    struct weir_expr *back = rig_compile(&rig, "CAST(CAST(d AS float) AS decimal(2)) = d");
-    struct weir_expr *rounded = rig_compile(&rig, "round(f, 2)");
-    for (int round = 0; round < 50; round++) {
-        rig_fill(&rig, 200);
-        for (uint32_t row = 0; row < 200; row++) {
-            int64_t value = (int64_t)(random_skewed(&random) >> 15);
-            rig_set_int(&rig, COLUMN_d, row, value * (random_below(&random, 2) ? 1 : -1));
-            rig_set_float(&rig, COLUMN_f, row, (double)(value >> 16) / 1000 + 1e-9);
-        }
-        const struct weir_column *floats = expression_ops_sql.eval(to_float, &rig.batch->view);
-        const struct weir_column *same = expression_ops_sql.eval(back, &rig.batch->view);
-        const struct weir_column *two = expression_ops_sql.eval(rounded, &rig.batch->view);
-        for (uint32_t row = 0; row < 200; row++) {
-            struct text text = TEXT_INIT;
-            decimal_write(&text, rig.columns[COLUMN_d]->ints[row], 2);
-            assert_true(floats->floats[row] == strtod(text.data, NULL));
-            assert_true(same->bools[row]);
-            text_clear(&text);
-            text_addf(&text, "%.2f", rig.columns[COLUMN_f]->floats[row]);
-            if (two->floats[row] != strtod(text.data, NULL))
-                fail_msg("round(%.17g, 2) is %.17g", rig.columns[COLUMN_f]->floats[row],
-                         two->floats[row]);
-            text_done(&text);
-        }
-    }
-    expression_ops_sql.free(to_float);
-    expression_ops_sql.free(back);
-    expression_ops_sql.free(rounded);
-    rig_done(&rig);
-}
-
-/* --- limits and the ops --------------------------------------------------------------------- */
-
-static void check_limit(const char *text, size_t length, const char *says)
-{
-    struct weir_schema schema = {fields, COLUMN_COUNT};
-    struct expression_error error;
-    struct weir_expr *expr = NULL;
-    int status = expression_ops_sql.compile(text, length, &schema, &expr, &error);
-    if (says) {
-        assert_int_equal(status, WEIR_E_INVALID);
-        if (!strstr(error.text, says))
-            fail_msg("%s", error.text);
-    } else if (status) {
-        fail_msg("%s", error.text);
-    }
-    expression_ops_sql.free(expr);
-}
-
-static void repeated(struct text *text, const char *before, const char *piece, uint32_t count,
-                     const char *after)
-{
-    text_clear(text);
-    text_add(text, before);
-    for (uint32_t i = 0; i < count; i++)
-        text_add(text, piece);
-    text_add(text, after);
-}
-
-static void limits_have_names(void **state)
-{
-    struct text text = TEXT_INIT;
-    repeated(&text, "", "(", 190, "i");
-    for (int i = 0; i < 190; i++)
-        text_add(&text, ")");
-    check_limit(text.data, text.length, NULL);
-    repeated(&text, "", "(", 100000 / 2, "i");
-    check_limit(text.data, text.length, "deeper than 200 levels");
-    repeated(&text, "", "-", 1, "");
-    repeated(&text, "", "~", 300, "i");
-    check_limit(text.data, text.length, "deeper than 200 levels");
-    repeated(&text, "i", "+i", 300, "");
-    check_limit(text.data, text.length, "deeper than 200 levels");
-    repeated(&text, "b", " AND b", 5000, "");
-    check_limit(text.data, text.length, NULL);
-    repeated(&text, "s", "||s", 5000, "");
-    check_limit(text.data, text.length, NULL);
-    repeated(&text, "i IN (1", ",2", 9000, ")");
-    check_limit(text.data, text.length, NULL);
-    repeated(&text, "i IN (1", ",2", 11000, ")");
-    check_limit(text.data, text.length, "more than 10000 operators");
-    repeated(&text, "i", " ", 65536, "");
-    check_limit(text.data, text.length, "limit is 65536");
-    repeated(&text, "concat('a'", ",'b'", 100, ")");
-    check_limit(text.data, text.length, "takes 1 to");
-    text_done(&text);
-}
-
-static bool is_constant(const struct rig *rig, const char *text)
-{
-    struct weir_expr *expr = rig_compile(rig, text);
-    bool constant = expression_ops_sql.is_constant(expr);
-    expression_ops_sql.free(expr);
-    return constant;
-}
-
-static void constants_and_columns_are_known(void **state)
-{
-    struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
-    assert_true(is_constant(&rig, "1 + 2 * length('x')"));
-    assert_true(is_constant(&rig, "i + NULL IS NULL"));
-    assert_false(is_constant(&rig, "i"));
-    assert_false(is_constant(&rig, "unixepoch('now') > 0"));
-    struct weir_expr *expr = rig_compile(&rig, "i + \"CASE\" > 2 AND s IN ('a') AND d = 1");
-    uint64_t columns[1] = {1};
-    expression_ops_sql.reads(expr, columns, COLUMN_COUNT);
-    assert_int_equal(columns[0], 1 | 1ULL << COLUMN_CASE | 1ULL << COLUMN_s | 1ULL << COLUMN_d);
-    expression_ops_sql.free(expr);
-    expression_ops_sql.free(NULL);
-
-    /* No rows, and a constant for many. */
-    struct weir_expr *constant = rig_compile(&rig, "'x' || 1");
-    rig_begin(&rig, 0);
-    assert_non_null(expression_ops_sql.eval(constant, &rig.batch->view));
-    rig_fill(&rig, 1024);
-    const struct weir_column *column = expression_ops_sql.eval(constant, &rig.batch->view);
-    expression_ops_sql.free(constant); /* the column does not need it */
-    for (uint32_t row = 0; row < 1024; row++)
-        assert_true(str_is(column->strs[row], "x1"));
-    rig_done(&rig);
-}
-
-/* --- threads -------------------------------------------------------------------------------- */
-
-static void *evaluate(void *context)
-{
-    const struct weir_expr *expr = context;
-    struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
-    uint64_t passed = 0;
-    for (int round = 0; round < 200; round++) {
-        rig_fill(&rig, 100);
-        CHECK(expression_ops_sql.eval(expr, &rig.batch->view));
-        CHECK(expr_filter(expr, &rig.batch->view) == 0);
-        passed += rig.batch->view.selected;
-    }
-    rig_done(&rig);
-    return (void *)(uintptr_t)passed;
-}
-
-static void threads_share_an_expression(void **state)
-{
-    struct rig rig;
-    rig_init(&rig, fields, COLUMN_COUNT);
-    struct weir_expr *expr = rig_compile(
-        &rig, "s LIKE '%EI%' AND i IN (1, 2, 3) AND strftime('%H', t) = '10' AND "
-              "format('%05d', i) || replace(s, 'W', 'w') = '00003weir' AND j ->> 't' = 'true'");
-    assert_non_null(expr);
-    pthread_t threads[4];
-    for (size_t i = 0; i < COUNT_OF(threads); i++)
-        assert_int_equal(pthread_create(threads + i, NULL, evaluate, expr), 0);
-    for (size_t i = 0; i < COUNT_OF(threads); i++) {
-        void *passed;
-        assert_int_equal(pthread_join(threads[i], &passed), 0);
-        assert_int_equal((uintptr_t)passed, 200 * 100);
-    }
-    expression_ops_sql.free(expr);
-    rig_done(&rig);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1006,11 +640,6 @@ int main(void)
         cmocka_unit_test(mistakes_are_told_with_their_place),
         cmocka_unit_test(rows_out_of_range_are_rejected),
         cmocka_unit_test(only_the_row_itself_is_rejected),
-        cmocka_unit_test(arithmetic_is_exact_or_rejected),
-        cmocka_unit_test(decimals_and_floats_convert_exactly),
-        cmocka_unit_test(limits_have_names),
-        cmocka_unit_test(constants_and_columns_are_known),
-        cmocka_unit_test(threads_share_an_expression),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -366,7 +366,8 @@ static void forget_rejects(struct rig *rig)
 static void run_ours(struct oracle *o, struct item *item, struct weir_expr *expr)
 {
     struct weir_batch *view = &o->rig.batch->view;
-    uint64_t some = random_u64(&o->random) | random_u64(&o->random);
+    uint64_t some = random_u64(&o->random);
+    some |= random_u64(&o->random);
     rig_select(&o->rig, UINT64_MAX);
     item->column = expression_ops_sql.eval(expr, view);
     assert_non_null(item->column);
