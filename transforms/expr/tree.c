@@ -6,15 +6,22 @@
 
 #include "transforms/expr/eval.h"
 
+static void __attribute__((format(printf, 3, 0)))
+fail_v(struct compiler *compiler, uint32_t position, const char *format, va_list arguments)
+{
+    struct expression_error *error = compiler->error;
+    if (compiler->failed)
+        return;
+    compiler->failed = true;
+    error->position = position < compiler->length ? position : compiler->length;
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+}
+
 bool compile_fail(struct compiler *compiler, uint32_t position, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    if (!compiler->failed) {
-        compiler->failed = true;
-        compiler->error->position = position < compiler->length ? position : compiler->length;
-        vsnprintf(compiler->error->text, sizeof compiler->error->text, format, arguments);
-    }
+    fail_v(compiler, position, format, arguments);
     va_end(arguments);
     return false;
 }
