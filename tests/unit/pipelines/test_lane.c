@@ -123,8 +123,7 @@ static struct partition_status status_of(const struct fixture *f)
     struct partition_status status;
     lane_status(f->lane, &status);
     const struct record_counts *r = &status.records;
-    assert_int_equal(r->consumed,
-                     r->applied + r->filtered + r->rejected + r->skipped + r->pending);
+    assert_int_equal(r->consumed, r->applied + r->filtered + r->rejected + r->skipped + r->pending);
     return status;
 }
 
@@ -135,7 +134,7 @@ static void test_each_fate_is_counted(void **unused)
     setup(&f, "skip");
     begin(&f);
     add(&f, 0, "a", "{\"k\": \"x\", \"n\": 5}");
-    add(&f, 1, "b", "{\"k\": \"x\", \"n\": 7}");   /* filtered */
+    add(&f, 1, "b", "{\"k\": \"x\", \"n\": 7}");     /* filtered */
     add(&f, 2, "c", "{\"k\": \"x\", \"n\": \"7\"}"); /* rejected: text is no number */
     add(&f, 3, "a", NULL);                           /* deletes a: applied */
     add(&f, 4, NULL, NULL);                          /* a tombstone without a key: skipped */
@@ -266,7 +265,7 @@ static void test_full_holds_the_batch(void **unused)
     while (r == SOURCE_ACCEPTED && offset < 2000000) {
         begin(&f);
         for (int i = 0; i < 1000; i++, offset++) {
-            char key[16];
+            char key[24];
             snprintf(key, sizeof key, "%lld", (long long)offset);
             snprintf(value, sizeof value, "{\"k\": \"x\", \"n\": 1}");
             add(&f, offset, key, value);
