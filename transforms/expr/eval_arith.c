@@ -234,6 +234,7 @@ struct vec *eval_arithmetic(const struct node *node, struct eval *eval, struct s
 FLOAT_LOOP(loop_float_add, +)
 FLOAT_LOOP(loop_float_subtract, -)
 FLOAT_LOOP(loop_float_multiply, *)
+FLOAT_LOOP(loop_float_divide, /)
 
 static void find_infinities(struct eval *eval, const struct node *node, struct vec *out,
                             struct selection rows)
@@ -303,7 +304,9 @@ struct vec *eval_float_arithmetic(const struct node *node, struct eval *eval, st
         bad = loop_float_multiply(o.out->c.floats, a, b, wide);
         break;
     default:
-        if (!float_divide(eval, node, o.out, a, b, rows))
+        if (node->kind == NODE_DIVIDE && !b->mask && b->c.floats[0] != 0)
+            bad = loop_float_divide(o.out->c.floats, a, b, wide);
+        else if (!float_divide(eval, node, o.out, a, b, rows))
             return NULL;
     }
     if (unlikely(bad))

@@ -105,6 +105,32 @@ static bool read_modifiers(struct compiler *compiler, struct node *node, uint32_
     return true;
 }
 
+/* A timestamp is of the years 1677 to 2262: unless it is moved far, it stays within 0 to 9999 and
+ * the result is not null. */
+#define SURE_MOVE_MS (1000LL * 366 * 86400 * 1000)
+
+static bool never_null(const struct date_program *program)
+{
+    int64_t moved = 0;
+    if (program->source != DATE_NOW && program->source != DATE_TIMESTAMP)
+        return false;
+    for (uint32_t i = 0; i < program->count; i++) {
+        const struct modifier *m = program->modifiers + i;
+        int64_t months = m->kind == MODIFIER_YEARS    ? 12LL * m->count
+                         : m->kind == MODIFIER_MONTHS ? m->count
+                                                      : 0;
+        const int64_t month_ms = 31LL * 86400 * 1000, year_ms = 12 * month_ms;
+        int64_t ms = m->ms < 0 ? -m->ms : m->ms;
+        /* `start of` and `weekday` move by less than a year. */
+        if (months > 12000 || months < -12000 || ms > SURE_MOVE_MS)
+            return false;
+        moved += (months < 0 ? -months : months) * month_ms + ms + year_ms;
+        if (moved > SURE_MOVE_MS)
+            return false;
+    }
+    return true;
+}
+
 /* The time is argument `at`, the modifiers follow. */
 static bool compile_date(struct compiler *compiler, struct node *node, uint32_t at,
                          struct date_program **ret_program)
@@ -121,6 +147,8 @@ static bool compile_date(struct compiler *compiler, struct node *node, uint32_t 
         node->args[0] = node->args[at];
         node->count = 1;
     }
+    if (never_null(program))
+        node->type.nullable = node->count ? node->args[0]->type.nullable : 0;
     node->prepared = program;
     *ret_program = program;
     return true;

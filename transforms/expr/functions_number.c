@@ -66,7 +66,10 @@ bool check_mod(struct compiler *compiler, struct node *node)
             if (!convert(compiler, node->args + i, node->type))
                 return false;
     }
-    node->type.nullable = 1;
+    const struct node *by = node->args[1];
+    bool sure = node_is_constant(by) && !node_is_null(by) &&
+                (node->type.kind == WEIR_FLOAT ? by->constant.f != 0 : by->constant.i != 0);
+    node->type.nullable = !sure || any_nullable(node);
     return true;
 }
 

@@ -9,6 +9,8 @@
  *
  * A bool counts as an int. A literal with a point beside a decimal is a decimal.
  */
+#include <math.h>
+
 #include "transforms/expr/tree.h"
 
 #include "transforms/expr/eval.h"
@@ -91,9 +93,6 @@ static bool as_floats(struct compiler *compiler, struct node *node)
 {
     node->type = type_of(WEIR_FLOAT, any_nullable(node));
     node->eval = eval_float_arithmetic;
-    /* x / 0 and x % 0 are null. */
-    if (node->kind == NODE_DIVIDE || node->kind == NODE_REMAINDER)
-        node->type.nullable = 1;
     for (uint32_t i = 0; i < 2; i++) {
         /* % works on whole parts: an int is taken as it is. */
         if (node->kind == NODE_REMAINDER && node->args[i]->type.kind == WEIR_INT)
@@ -101,6 +100,14 @@ static bool as_floats(struct compiler *compiler, struct node *node)
         if (!convert(compiler, node->args + i, type_of(WEIR_FLOAT, false)))
             return false;
     }
+    /* x / 0 and x % 0 are null; % takes the whole part, so that x % 0.5 is as well. */
+    const struct node *by = node->args[1];
+    bool sure = node_is_constant(by) && !node_is_null(by) &&
+                (by->type.kind == WEIR_INT   ? by->constant.i != 0
+                 : node->kind == NODE_DIVIDE ? by->constant.f != 0
+                                             : fabs(by->constant.f) >= 1);
+    if ((node->kind == NODE_DIVIDE || node->kind == NODE_REMAINDER) && !sure)
+        node->type.nullable = 1;
     return true;
 }
 
