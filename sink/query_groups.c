@@ -190,7 +190,7 @@ static uint32_t *local_keys(struct groups *groups, const struct partials *partia
         if (passes && !((passes[g >> 6] >> (g & 63)) & 1))
             continue;
         const union read_value *full = partials_key(partials, g, declared);
-        union read_value key[AGGREGATE_BY_MAX];
+        union read_value key[AGGREGATE_BY_MAX] = {0};
         uint32_t flags = groups->by_count ? partials->flags[g] & PARTIALS_OVERFLOW : 0;
         for (uint32_t c = 0; c < groups->by_count; c++) {
             key[c] = full[groups->by[c]];

@@ -56,13 +56,15 @@ static bool is_loopback(const struct sockaddr *address)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } bound = {.in6 = {0}};
     socklen_t length = sizeof(bound);
-    if (getsockname(fd, (struct sockaddr *)&bound, &length) < 0)
+    if (getsockname(fd, &bound.any, &length) < 0)
         return 0;
-    return ntohs(bound.ss_family == AF_INET6
-                     ? ((const struct sockaddr_in6 *)(const void *)&bound)->sin6_port
-                     : ((const struct sockaddr_in *)(const void *)&bound)->sin_port);
+    return ntohs(bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port);
 }
 
 static int bind_failed(const char *address, struct weir_error *error)
@@ -103,7 +105,7 @@ static int open_at(const char *address, const struct addrinfo *info, struct weir
 
 int listen_open(const char *address, bool insecure, uint16_t *ret_port, struct weir_error *error)
 {
-    struct place place;
+    struct place place = {0};
     int status = place_read(address, &place, error);
     if (status < 0)
         return status;

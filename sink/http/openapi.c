@@ -62,13 +62,18 @@ static const struct {
                                                                                             "Record"
                                                                                             "s"))},
     {"Pipeline",
-     OBJECT("\"name\":" TEXT
-            ",\"state\":" TEXT ",\"reason\":" NULLABLE("string") ",\"lag_records\":" NULLABLE("inte"
-                                                                                              "ger") ",\"records\":" REF(
-                "Records") ",\"partitions\":" ARRAY(REF("Partition")) ",\"aggregates\""
-                                                                      ":" ARRAY(TEXT) ",\"sets\""
-                                                                                      ":" ARRAY(
-                                                                                          TEXT))},
+     OBJECT(
+         "\"name\":" TEXT ",\"state\":" TEXT
+         ",\"reason\":" NULLABLE("string") ",\"lag_records\":" NULLABLE(
+             "inte"
+             "ger") ",\"records\":" REF("Records") ",\"partitions\":" ARRAY(REF("Partition")) ",\"a"
+                                                                                              "ggre"
+                                                                                              "gate"
+                                                                                              "s\""
+                                                                                              ":" ARRAY(
+                                                                                                  TEXT) ",\"sets\""
+                                                                                                        ":" ARRAY(
+                                                                                                            TEXT))},
     {"Position", OBJECT("\"topic\":" TEXT ",\"partition\":" INTEGER ",\"offset\":" INTEGER)},
     {"Health", OBJECT("\"healthy\":{\"type\":\"boolean\"}")},
     {"Ready", OBJECT("\"ready\":{\"type\":\"boolean\"},\"reasons\":" ARRAY(TEXT))},

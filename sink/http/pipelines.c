@@ -47,10 +47,11 @@ static void partition_write(struct text *out, const struct partition_status *p)
     text_add(out, ",\"lag_records\":");
     count_or_null(out, p->lag_records);
     text_add(out, ",\"lag_seconds\":");
+    int64_t lag_ms = p->lag_ns / 1000000;
     if (p->lag_ns < 0)
         text_add(out, "null");
     else
-        float_write(out, (double)(p->lag_ns / 1000000) / 1000.0);
+        float_write(out, (double)lag_ms / 1000.0);
     text_add(out, ",\"watermark\":");
     time_write(out, p->watermark_ns, INT64_MIN);
     text_add(out, ",\"last_progress\":");

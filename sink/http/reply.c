@@ -24,8 +24,8 @@ void reply_header(struct exchange *exchange, const char *name, const char *value
         reply->headers[reply->header_count++] = (struct reply_header){name, copy};
 }
 
-/* Room for an answer of usual size at once, instead of by doubling from nothing: an answer takes the
- * buffer with it. */
+/* Room for an answer of usual size at once, instead of by doubling from nothing: an answer takes
+ * the buffer with it. */
 static void body_reserve(struct text *body)
 {
     if (body->data || (body->limit_bytes && body->limit_bytes < BODY_BYTES_USUAL))

@@ -4,9 +4,9 @@
 Two reads: one record of a set by its key (`point`: always the same; `points`: of 10,000, at random),
 and an aggregate of 100 rows merged over 4 partitions (`group`; `group_anew`: no two requests alike, so
 that no answer can be used again). Each with nothing coming in, and while records come in at 70 % of
-the rate that this machine sustains (producer, broker and weir together). wrk asks over kept connections; CPU is the server process's own,
-user and system, less what ingestion alone costs. Before, between and after, every row is compared
-with a recount of what was produced.
+the rate that this machine sustains (producer, broker and weir together). wrk asks over kept
+connections; CPU is the server process's own, user and system, less what ingestion alone costs.
+Before, between and after, every row is compared with a recount of what was produced.
 """
 
 import collections

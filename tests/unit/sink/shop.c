@@ -195,6 +195,7 @@ void shop_done(struct shop *shop)
 
 uint64_t shop_random(struct shop *shop, uint64_t below)
 {
+    CHECK(below > 0);
     shop->random ^= shop->random << 13;
     shop->random ^= shop->random >> 7;
     shop->random ^= shop->random << 17;

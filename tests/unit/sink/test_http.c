@@ -217,7 +217,8 @@ static void test_states_of_the_service(void **state)
 static void test_head_options_allow(void **state)
 {
     struct fixture *f = *state;
-    static const char *const targets[] = {P, P "/aggregates/totals", "/healthz", "/", "/nothing"};
+    static const char *const targets[] = {"/v1/pipelines/shop", "/v1/pipelines/shop/sets/numbers/3",
+                                          "/healthz", "/", "/nothing"};
     for (size_t i = 0; i < COUNT_OF(targets); i++) {
         struct answer whole = get(f->server.port, targets[i]);
         struct answer head = request(f->server.port, "HEAD", targets[i], "", NULL);
