@@ -296,7 +296,7 @@ static void assign(struct kafka_source *source, const rd_kafka_topic_partition_l
         kafka_source_rejoin(source);
     }
     source->base.handler->rebalanced(source->base.context, count);
-    kafka_source_commit_flush(source, KAFKA_COMMIT_TIMEOUT_MS);
+    kafka_commit_flush(source, KAFKA_COMMIT_TIMEOUT_MS);
     kafka_watch_kick(source);
 }
 
@@ -329,7 +329,7 @@ void kafka_revoke_all(struct kafka_source *source, bool lost)
     for (uint32_t i = 0; i < count; i++)
         source->base.handler->revoked(source->base.context, lanes[i]->handle, lost);
     if (!lost)
-        kafka_source_commit_flush(source, KAFKA_COMMIT_TIMEOUT_MS);
+        kafka_commit_flush(source, KAFKA_COMMIT_TIMEOUT_MS);
     pthread_mutex_lock(&source->lanes_lock);
     source->leaving = NULL;
     source->leaving_count = 0;

@@ -2,7 +2,9 @@
 /*
  * kafka_private.h: what the files of the Kafka source share. kafka_source.c says how it works.
  *
- *   kafka_source.c    life, the control thread, commits
+ *   kafka_source.c    life, the control thread
+ *   kafka_setup.c     the consumer, from the pipeline's options
+ *   kafka_commit.c    offsets and metadata for the group
  *   kafka_assign.c    the rebalance callback: lanes come and go
  *   kafka_worker.c    the worker threads: from librdkafka's queues into batches
  *   kafka_watch.c     the watch thread: ends of logs, waking of the fetchers, missing topics
@@ -16,6 +18,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "base/metrics.h"
@@ -59,8 +62,11 @@ struct kafka_lane {
     int64_t told_end;
     int64_t eof_offset; /* KAFKA_UNKNOWN, or the end was seen here and waits behind `held` */
     bool paused;        /* librdkafka has been told */
-    bool closed;        /* takes nothing in any more */
-    bool told;          /* that it is closed */
+    bool moved;         /* its position is not behind the last record: do not pause now */
+    int64_t paused_position;
+    uint64_t paused_round;
+    bool closed; /* takes nothing in any more */
+    bool told;   /* that it is closed */
     enum source_stop why;
     char *reason;
     struct batch *held; /* the handler has no room for it now */
@@ -104,9 +110,9 @@ struct kafka_worker {
     _Atomic bool hold;      /* [control] asks for the lock: end the round */
     _Atomic bool attention; /* duties are due before their time */
     _Atomic bool leave;
-    uint64_t rounds; /* under lock */
+    uint64_t rounds;      /* under lock */
     uint64_t duties_done; /* under lock */
-    bool in_round;   /* [worker] */
+    bool in_round;        /* [worker] */
     int64_t duties_ns;
 
     /* The lane of the last message, by what a message carries. [worker], held */
@@ -201,9 +207,21 @@ struct kafka_source {
  * while: the only way to start a partition again whose fetcher has stopped. */
 void kafka_source_rejoin(struct kafka_source *source);
 void kafka_source_count_error(struct kafka_source *source, rd_kafka_resp_err_t err);
-/* [control] Sends what is to be committed; waits for the answer at most wait_ms. */
-void kafka_source_commit_flush(struct kafka_source *source, int wait_ms);
 struct kafka_topic *kafka_source_topic(struct kafka_source *source, const char *name);
+
+/* ---- kafka_setup.c ---- */
+/* A consumer for `source`, with its limits; the callbacks are kafka_rebalance and
+ * kafka_trouble_error. */
+int kafka_client_open(struct kafka_source *source, const struct kafka_options *options,
+                      struct weir_error *error);
+/* Signals are for the threads that expect them: ours and librdkafka's inherit this. */
+void kafka_block_signals(sigset_t *ret_before);
+
+/* ---- kafka_commit.c ---- */
+int kafka_commit(struct source *base, const char *topic, int32_t partition, int64_t next_offset,
+                 const char *metadata, struct weir_error *error);
+/* [control] Sends what is to be committed; waits for the answer at most wait_ms. */
+void kafka_commit_flush(struct kafka_source *source, int wait_ms);
 
 /* ---- kafka_assign.c ---- */
 void kafka_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t err,

@@ -6,35 +6,50 @@
  * commits, leaving. [worker n] drains one queue of its own, to which the queues of its partitions
  * are forwarded. [watch] may wait for a broker. librdkafka has its own.
  *
- * The rules, all of them measured against librdkafka 2.0.2 and Kafka 4.1, and where they are kept:
+ * The rules, measured against librdkafka 2.0.2 and Kafka 4.1, and where they are kept:
  *
  *    1  auto.offset.reset=error, no automatic commit or store, CRCs, read_committed, a short
  *       client.id: the table in kafka_options.c.
+ *
  *    2  Assignor `range`, static membership. Cooperative assignors are refused: they pause
- * partitions from librdkafka's main thread while a worker reads them, and a control record that is
- * taken from the queue in that moment makes librdkafka go on behind records that it dropped. 3
- * ASSIGN asks low and high, forwards queues, then assigns, once. Nothing ever seeks, nothing is
- *       assigned twice: kafka_assign.c.
+ *       partitions from librdkafka's main thread while a worker reads them, and that loses records
+ *       where there are control records (K3).
+ *
+ *    3  ASSIGN asks low and high, forwards queues, then assigns, once. Nothing ever seeks, nothing
+ *       is assigned twice: kafka_assign.c.
+ *
  *    4  Workers drain with rd_kafka_consume_callback_queue, never on the consumer's own queue.
+ *
  *    5  REVOKE: stop applying, hand over, commit, unassign, un-forward. A lost assignment commits
  *       nothing.
+ *
  *    6  All is handed over before the group is left; leaving has a time limit; the handle is
  *       destroyed by a thread that nobody waits for, because rd_kafka_destroy hangs for ever below
  *       2.1 once a subscribed topic was deleted.
+ *
  *    7  Records may come again below the lane's offset: the handler has the guard. Control records
  *       are never delivered, so the position behind them comes from _PARTITION_EOF, which carries
  *       the version of the assignment. (rd_kafka_position does not: a control record of an earlier
  *       assignment, still in a queue, moves it.)
+ *
  *    8  _AUTO_OFFSET_RESET stops a partition: the handler is told, and the source joins anew, which
  *       asks the handler again where to begin; its policy decides there, knowing low and high.
+ *
  *    9  UNKNOWN_TOPIC_OR_PART and _UNKNOWN_PARTITION on a worker's queue: deleted. The partition is
  *       asked for until it is back. (A topic that is made again at once is invisible here; to
- * notice that is the business of whoever keeps the state.) 10  Growth of a topic is seen at the
- * metadata refresh; what is new begins where `start` says. 11  One budget of prefetched bytes,
- * divided over the workers' queues; waking the fetchers below 2.2: kafka_watch.c. 12  (mimalloc is
- * linked by the daemon.) 13  SCRAM below 2.6.1: kafka_options.c warns, a refused login names it. 14
- * Commits carry metadata. They are collected and sent by [control], inside the rebalance callback
- * where one is due there.
+ *       notice that is the business of whoever keeps the state.)
+ *
+ *   10  Growth of a topic is seen at the metadata refresh; new partitions begin where `start` says.
+ *
+ *   11  One budget of prefetched bytes, divided over the workers' queues (kafka_setup.c); waking
+ *       the fetchers below 2.2 (kafka_watch.c).
+ *
+ *   12  mimalloc is linked by the daemon.
+ *
+ *   13  SCRAM below 2.6.1: kafka_options.c warns, a refused login names it.
+ *
+ *   14  Commits carry metadata. [control] collects and sends them, inside the rebalance callback
+ *       where one is due there: kafka_commit.c.
  *
  * The life of a lane:
  *
@@ -48,14 +63,17 @@
  *
  *   K1  A lane is in its worker's table if and only if the worker may deliver to it; tables change
  *       only while [control] holds the worker, which is never in the middle of a round then.
+ *
  *   K2  A partition's queue is forwarded before it is assigned, at every assignment.
- *   K3  A partition is paused and resumed by its worker alone, between two records
- * (kafka_worker.c). K4  Between revoke and the next assign the workers' queues have been drained.
+ *
+ *   K3  A partition is paused and resumed by its worker alone (kafka_worker.c says why).
+ *
+ *   K4  Between revoke and the next assign the workers' queues have been drained.
+ *
  *   K5  The handler is called under the worker's lock by workers, and by [control] otherwise; never
- * by [watch].
+ *       by [watch].
  */
 #include <errno.h>
-#include <signal.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -67,10 +85,6 @@
 #include "ingest/kafka_private.h"
 
 #define MS                         1000000LL
-#define QUEUE_BYTES_DEFAULT        ((uint64_t)64 << 20)
-#define QUEUE_BYTES_WORKER_MIN     ((uint64_t)2 << 20)
-#define QUEUE_RECORDS_MIN          1000
-#define QUEUE_RECORDS_MAX          100000
 #define REJOIN_CALM_NS             (300 * NS_PER_SECOND) /* after this the pause starts small again */
 #define OFFSET_FOR_TIME_TIMEOUT_MS 5000
 
@@ -108,123 +122,6 @@ void kafka_source_count_error(struct kafka_source *source, rd_kafka_resp_err_t e
     if (i < source->error_count)
         metric_add(source->errors[i].series, 1);
     pthread_mutex_unlock(&source->errors_lock);
-}
-
-/* ---- commits ---- */
-
-/* Under lanes_lock. */
-static struct kafka_lane *find_lane(const struct kafka_source *source, const char *topic,
-                                    int32_t partition)
-{
-    struct kafka_lane *const *lists[] = {source->lanes, source->leaving};
-    const uint32_t counts[] = {source->lane_count, source->leaving_count};
-    for (int l = 0; l < 2; l++)
-        for (uint32_t i = 0; i < counts[l]; i++)
-            if (lists[l][i]->partition == partition && !strcmp(lists[l][i]->topic->name, topic))
-                return lists[l][i];
-    return NULL;
-}
-
-static int kafka_commit(struct source *base, const char *topic, int32_t partition,
-                        int64_t next_offset, const char *metadata, struct weir_error *error)
-{
-    struct kafka_source *source = of(base);
-    pthread_mutex_lock(&source->lanes_lock);
-    struct kafka_lane *lane = find_lane(source, topic, partition);
-    if (lane) {
-        free(lane->commit_metadata);
-        lane->commit_metadata = metadata ? mem_strdup(metadata) : NULL;
-        lane->commit_offset = next_offset;
-    }
-    pthread_mutex_unlock(&source->lanes_lock);
-    if (!lane)
-        return error_set(error, WEIR_E_STATE, "%s/%d does not belong to this process (any more)",
-                         topic, (int)partition);
-    rd_kafka_queue_yield(source->main_queue);
-    return 0;
-}
-
-static void add_commits(rd_kafka_topic_partition_list_t *list, struct kafka_lane *const *lanes,
-                        uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct kafka_lane *lane = lanes[i];
-        if (lane->commit_offset == KAFKA_UNKNOWN)
-            continue;
-        rd_kafka_topic_partition_t *item =
-            rd_kafka_topic_partition_list_add(list, lane->topic->name, lane->partition);
-        item->offset = lane->commit_offset;
-        if (lane->commit_metadata) { /* the list frees it */
-            item->metadata = lane->commit_metadata;
-            item->metadata_size = strlen(lane->commit_metadata);
-            lane->commit_metadata = NULL;
-        }
-        lane->commit_offset = KAFKA_UNKNOWN;
-    }
-}
-
-static void commits_send(struct kafka_source *source)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(0);
-    pthread_mutex_lock(&source->lanes_lock);
-    add_commits(list, source->lanes, source->lane_count);
-    add_commits(list, source->leaving, source->leaving_count);
-    pthread_mutex_unlock(&source->lanes_lock);
-    if (list->cnt) {
-        rd_kafka_resp_err_t err =
-            rd_kafka_commit_queue(source->client, list, source->commit_queue, NULL, NULL);
-        if (err)
-            kafka_source_count_error(source, err);
-        else
-            source->commits_in_flight++;
-    }
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static void commit_failed(struct kafka_source *source, rd_kafka_resp_err_t err)
-{
-    kafka_source_count_error(source, err);
-    log_event_limited(LOG_WARN, "kafka_commit_failed", 10000, "pipeline=%s code=%s reason=%s",
-                      source->pipeline, rd_kafka_err2name(err), log_quote(rd_kafka_err2str(err)));
-}
-
-static void commit_answered(struct kafka_source *source, rd_kafka_event_t *event)
-{
-    if (rd_kafka_event_type(event) != RD_KAFKA_EVENT_OFFSET_COMMIT)
-        return;
-    if (source->commits_in_flight)
-        source->commits_in_flight--;
-    rd_kafka_resp_err_t failed = rd_kafka_event_error(event);
-    const rd_kafka_topic_partition_list_t *list = rd_kafka_event_topic_partition_list(event);
-    for (int i = 0; list && i < list->cnt; i++) {
-        if (list->elems[i].err)
-            failed = list->elems[i].err;
-        if (failed)
-            continue;
-        pthread_mutex_lock(&source->lanes_lock);
-        struct kafka_lane *lane = find_lane(source, list->elems[i].topic, list->elems[i].partition);
-        if (lane)
-            metric_set(lane->committed, list->elems[i].offset);
-        pthread_mutex_unlock(&source->lanes_lock);
-    }
-    if (failed)
-        commit_failed(source, failed);
-}
-
-void kafka_source_commit_flush(struct kafka_source *source, int wait_ms)
-{
-    int64_t until = clock_mono_ns() + wait_ms * MS;
-    if (wait_ms || !source->commits_in_flight)
-        commits_send(source);
-    while (source->commits_in_flight) {
-        int64_t left_ms = (until - clock_mono_ns()) / MS;
-        rd_kafka_event_t *event =
-            rd_kafka_queue_poll(source->commit_queue, left_ms > 0 ? (int)left_ms : 0);
-        if (!event)
-            return;
-        commit_answered(source, event);
-        rd_kafka_event_destroy(event);
-    }
 }
 
 /* ---- the control thread ---- */
@@ -321,7 +218,7 @@ static void *control_main(void *argument)
             on_event(source, message);
             rd_kafka_message_destroy(message);
         }
-        kafka_source_commit_flush(source, 0);
+        kafka_commit_flush(source, 0);
         if (kafka_trouble_fatal(source)) {
             if (source->lane_count)
                 kafka_revoke_all(source, true);
@@ -335,14 +232,6 @@ static void *control_main(void *argument)
 }
 
 /* ---- life ---- */
-
-/* Signals are for the threads that expect them; librdkafka's inherit this. */
-static void block_signals(sigset_t *ret_before)
-{
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, ret_before);
-}
 
 static int start_threads(struct kafka_source *source, struct weir_error *error)
 {
@@ -372,7 +261,7 @@ static int kafka_start(struct source *base, struct weir_error *error)
         return error_set(error, WEIR_E_INVALID, "the topics cannot be subscribed to: %s",
                          rd_kafka_err2str(err));
     sigset_t before;
-    block_signals(&before);
+    kafka_block_signals(&before);
     int r = start_threads(source, error);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r) {
@@ -430,7 +319,7 @@ static void abandon_client(rd_kafka_t *client)
 {
     pthread_t thread;
     sigset_t before;
-    block_signals(&before);
+    kafka_block_signals(&before);
     if (client && !pthread_create(&thread, NULL, destroy_client, client))
         pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -508,61 +397,6 @@ static const struct source_ops kafka_ops = {
 
 /* ---- making one ---- */
 
-static int set_default(rd_kafka_conf_t *conf, const struct kafka_options *options, const char *name,
-                       const char *value, struct weir_error *error)
-{
-    if (kafka_property_get(options->properties, options->property_count, name))
-        return 0;
-    return kafka_conf_set(conf, name, value, error);
-}
-
-/*
- * Rule 11. The limits of librdkafka count for each queue that partitions are forwarded to; as much
- * again is in the hands of the worker's round. Half of the bytes are for records, half for what
- * librdkafka keeps beside them.
- */
-static int set_limits(struct kafka_source *source, rd_kafka_conf_t *conf,
-                      const struct kafka_options *options, struct weir_error *error)
-{
-    uint64_t bytes = options->queue_bytes_max ? options->queue_bytes_max : QUEUE_BYTES_DEFAULT;
-    bytes /= source->worker_count;
-    if (bytes < QUEUE_BYTES_WORKER_MIN)
-        bytes = QUEUE_BYTES_WORKER_MIN;
-    uint64_t records = bytes / 4 / KAFKA_RECORD_OVERHEAD_BYTES;
-    if (records < QUEUE_RECORDS_MIN)
-        records = QUEUE_RECORDS_MIN;
-    if (records > QUEUE_RECORDS_MAX)
-        records = QUEUE_RECORDS_MAX;
-    uint64_t kbytes = bytes / 4 / 1024;
-    if (kbytes > 2097151) /* librdkafka's own maximum */
-        kbytes = 2097151;
-    source->queue_records = records;
-    source->queue_bytes = kbytes * 1024;
-    char text[32];
-    snprintf(text, sizeof text, "%llu", (unsigned long long)records);
-    int r = set_default(conf, options, "queued.min.messages", text, error);
-    snprintf(text, sizeof text, "%llu", (unsigned long long)kbytes);
-    if (!r)
-        r = set_default(conf, options, "queued.max.messages.kbytes", text, error);
-    if (!r && rd_kafka_version() >= KAFKA_VERSION_QUEUE_BACKOFF)
-        r = set_default(conf, options, "fetch.queue.backoff.ms", "10", error);
-    return r;
-}
-
-static int set_identity(rd_kafka_conf_t *conf, const struct kafka_options *options,
-                        struct weir_error *error)
-{
-    int r = kafka_conf_set(conf, "group.id", options->group, error);
-    if (!r && options->client_id) {
-        char id[KAFKA_CLIENT_ID_BYTES_MAX + 1];
-        snprintf(id, sizeof id, "%s", options->client_id);
-        r = set_default(conf, options, "client.id", id, error);
-    }
-    if (!r && options->group_instance_id)
-        r = kafka_conf_set(conf, "group.instance.id", options->group_instance_id, error);
-    return r;
-}
-
 static void cond_init_monotonic(pthread_cond_t *cond)
 {
     pthread_condattr_t attributes;
@@ -616,36 +450,11 @@ static struct kafka_source *make(const struct kafka_options *options,
     return source;
 }
 
-static int open_client(struct kafka_source *source, const struct kafka_options *options,
-                       struct weir_error *error)
-{
-    rd_kafka_conf_t *conf;
-    int r = kafka_conf_new(KAFKA_CONSUMER, options->brokers, options->properties,
-                           options->property_count, &conf, error);
-    if (r)
-        return r;
-    r = set_limits(source, conf, options, error);
-    if (!r)
-        r = set_identity(conf, options, error);
-    if (r) {
-        rd_kafka_conf_destroy(conf);
-        return r;
-    }
-    rd_kafka_conf_set_opaque(conf, source);
-    rd_kafka_conf_set_rebalance_cb(conf, kafka_rebalance);
-    rd_kafka_conf_set_error_cb(conf, kafka_trouble_error);
-    sigset_t before;
-    block_signals(&before);
-    r = kafka_client_new(KAFKA_CONSUMER, conf, &source->client, error);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return r;
-}
-
 int kafka_source_new(const struct kafka_options *options, const struct source_handler *handler,
                      void *context, struct source **ret_source, struct weir_error *error)
 {
     struct kafka_source *source = make(options, handler, context);
-    int r = open_client(source, options, error);
+    int r = kafka_client_open(source, options, error);
     if (r) {
         release(source);
         return r;

@@ -7,10 +7,10 @@
  * it go after the last, so that waiting costs the control thread nothing and no record costs a
  * lock. Records of a partition come in runs; the lane is looked up when a run begins.
  *
- * What a lane's worker does to librdkafka, it does between two records of its own queue: a pause is
- * remembered by librdkafka as "go on behind the last record handed out", and that is moved on by
- * control records even while the records before them are being dropped. Pausing from another thread
- * would therefore lose records.
+ * Only a lane's worker pauses and resumes it. librdkafka remembers a pause as "go on behind the
+ * last record handed out", and that position is moved by control records too, even while the
+ * records before them are being dropped. Pausing from another thread lost 156 to 2,510 of 10,000
+ * records of small transactions (2.0.2; later versions have the same code).
  */
 #include "base/check.h"
 #include "base/clock.h"
@@ -34,28 +34,52 @@ static void *context_of(const struct kafka_worker *w)
 
 /* ---- lanes ---- */
 
-static void set_pause(struct kafka_lane *lane, bool pause)
+/* Where librdkafka would go on after a pause. */
+static int64_t client_position(rd_kafka_t *client, rd_kafka_topic_partition_list_t *list)
 {
-    if (lane->paused == pause)
-        return;
-    lane->paused = pause;
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, lane->topic->name, lane->partition);
-    if (pause)
-        rd_kafka_pause_partitions(lane->worker->source->client, list);
-    else
-        rd_kafka_resume_partitions(lane->worker->source->client, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (!pause) { /* librdkafka would see it after up to a second */
-        atomic_store(&lane->worker->source->wake, true);
-        kafka_watch_kick(lane->worker->source);
-    }
+    list->elems[0].offset = KAFKA_UNKNOWN;
+    rd_kafka_position(client, list);
+    return list->elems[0].offset;
 }
 
-/* The one place that decides: librdkafka has one pause for three reasons of ours. */
+static void set_pause(struct kafka_lane *lane, bool pause)
+{
+    struct kafka_source *source = lane->worker->source;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, lane->topic->name, lane->partition);
+    if (pause) {
+        rd_kafka_pause_partitions(source->client, list);
+        lane->paused_position = client_position(source->client, list);
+        lane->paused_round = lane->worker->rounds;
+    } else {
+        lane->moved = client_position(source->client, list) != lane->paused_position;
+        rd_kafka_resume_partitions(source->client, list);
+        /* librdkafka would see it after up to a second. */
+        atomic_store(&source->wake, true);
+        kafka_watch_kick(source);
+    }
+    lane->paused = pause;
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/*
+ * The one place that decides: librdkafka has one pause for three reasons of ours. A pause may come
+ * at once, in the middle of a round. A resume waits until a whole round has gone by: only then has
+ * the rest of what was queued before been dropped, and can one see whether it has moved the
+ * position. If so, the next pause waits for a record, which sets the position right.
+ */
 static void adjust_pause(struct kafka_lane *lane)
 {
-    set_pause(lane, lane->held || lane->closed || atomic_load(&lane->worker->source->paused));
+    struct kafka_worker *w = lane->worker;
+    bool pause = lane->held || lane->closed || atomic_load(&w->source->paused);
+    if (pause == lane->paused)
+        return;
+    if (pause && (!lane->moved || lane->closed))
+        set_pause(lane, true);
+    else if (!pause && w->rounds > lane->paused_round + 1)
+        set_pause(lane, false);
+    else if (!pause)
+        atomic_store(&w->attention, true); /* soon */
 }
 
 static void tell_closed(struct kafka_worker *w, struct kafka_lane *lane)
@@ -130,6 +154,7 @@ static void deliver(struct kafka_worker *w)
     if (unlikely(atomic_load_explicit(&lane->at_end, memory_order_relaxed)))
         atomic_store_explicit(&lane->at_end, false, memory_order_relaxed);
 
+    lane->moved = false;
     int r = handler_of(w)->deliver(context_of(w), lane->handle, batch);
     if (likely(r == SOURCE_ACCEPTED)) {
         accepted(w, lane, next);

@@ -406,6 +406,39 @@ static void test_holds_among_control_records(void **state)
     rd_kafka_destroy(client);
 }
 
+/* The same in a hurry: all of it is there already, and pauses come faster than rounds end. */
+static void test_pauses_among_control_records(void **state)
+{
+    (void)state;
+    enum { TRANSACTIONS = 1000, RECORDS = 5 };
+    struct names n = names_of("pauses");
+    make_topic(n.topic, 1);
+    rd_kafka_t *client = transactional(n.topic);
+    for (int i = 0; i < TRANSACTIONS; i++)
+        transaction(client, n.topic, 0, RECORDS, 1);
+    rd_kafka_destroy(client);
+    for (int round = 0; round < 3; round++) {
+        struct toy_store store;
+        toy_store_init(&store);
+        /* Answers that take longer than it takes to pause again, of several batches each. */
+        static const struct kafka_property slow[] = {
+            {"fetch.min.bytes", "10000000", false, {NULL, 0, 0}},
+            {"fetch.wait.max.ms", "100", false, {NULL, 0, 0}},
+        };
+        struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, slow, 2);
+        toy->work_ns = 300000;
+        toy_run(toy);
+        for (uint32_t i = 0; toy_next(&store, 0) < TRANSACTIONS * (RECORDS + 1); i++) {
+            atomic_store(&toy->hold, i % 4 == 0);
+            toy->source->ops->pause(toy->source, i % 4 == 2);
+            toy_wait_ticks(toy, 1);
+        }
+        assert_int_equal(toy_applied(&store), TRANSACTIONS * RECORDS);
+        toy_stop(toy);
+        toy_store_done(&store);
+    }
+}
+
 static void test_missing_topic_appears(void **state)
 {
     (void)state;
@@ -734,6 +767,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_gap_while_running),
         cmocka_unit_test(test_transactions),
         cmocka_unit_test(test_holds_among_control_records),
+        cmocka_unit_test(test_pauses_among_control_records),
         cmocka_unit_test(test_missing_topic_appears),
         cmocka_unit_test(test_deleted_topic_comes_back),
         cmocka_unit_test(test_same_member_twice),

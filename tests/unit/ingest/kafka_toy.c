@@ -344,6 +344,14 @@ static uint64_t applied_locked(const struct toy_store *store)
     return applied;
 }
 
+int64_t toy_next(struct toy_store *store, int32_t partition)
+{
+    pthread_mutex_lock(&store->lock);
+    int64_t next = store->partitions[partition].next;
+    pthread_mutex_unlock(&store->lock);
+    return next;
+}
+
 uint64_t toy_applied(struct toy_store *store)
 {
     pthread_mutex_lock(&store->lock);

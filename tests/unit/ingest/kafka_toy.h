@@ -89,6 +89,7 @@ void toy_wait_assigned(struct toy *toy, int partitions);
 void toy_wait_reason(struct toy *toy, const char *part); /* NULL: available */
 void toy_wait_holds(struct toy *toy, uint64_t holds);    /* so many in all */
 void toy_wait_ticks(struct toy *toy, uint64_t more);     /* so many from now */
+int64_t toy_next(struct toy_store *store, int32_t partition);
 uint64_t toy_applied(struct toy_store *store);
 uint64_t toy_sum(struct toy_store *store);
 
