@@ -284,3 +284,42 @@ void server_stop(struct server *server)
     CHECK(server->acquired == 0); /* every acquire had its release */
     pthread_mutex_destroy(&server->lock);
 }
+
+/* ---- fixture ---- */
+
+int fixture_make(void **state)
+{
+    struct fixture *f = mem_alloc(sizeof(*f));
+    shop_init(&f->shop, 3, 42);
+    shop_feed(&f->shop, 30, 100, SHOP_MINUTE_NS, 300);
+    server_start(&f->server, &f->shop, NULL);
+    *state = f;
+    return 0;
+}
+
+int fixture_free(void **state)
+{
+    struct fixture *f = *state;
+    server_stop(&f->server);
+    shop_done(&f->shop);
+    free(f);
+    return 0;
+}
+
+void apply_one(struct fixture *f, int32_t partition)
+{
+    struct sale sale = {.region = "eu", .name = "a", .at_ns = SHOP_BEGIN_NS};
+    pthread_mutex_lock(&f->server.lock);
+    shop_apply(&f->shop, partition, &sale, 1);
+    pthread_mutex_unlock(&f->server.lock);
+}
+
+int64_t number_behind(const char *text, const char *label)
+{
+    const char *at = strstr(text, label);
+    int64_t number = 0;
+    CHECK(at);
+    at += strlen(label);
+    CHECK(int_read(at, strspn(at, "-0123456789"), &number) == 0);
+    return number;
+}

@@ -8,6 +8,8 @@
 #include "sink/http.h"
 #include "tests/unit/sink/shop.h"
 
+#define P "/v1/pipelines/shop"
+
 struct answer {
     int status; /* 0: the connection was closed without one */
     char *head; /* status line and headers */
@@ -44,5 +46,17 @@ struct server {
 /* options may be NULL. */
 void server_start(struct server *server, struct shop *shop, const struct http_options *options);
 void server_stop(struct server *server);
+
+/* A shop of 3 partitions with 3,000 sales and its server: setup and teardown of a test. */
+struct fixture {
+    struct shop shop;
+    struct server server;
+};
+int fixture_make(void **state);
+int fixture_free(void **state);
+/* One more sale. */
+void apply_one(struct fixture *f, int32_t partition);
+/* The integer behind a label; ends the process if it is not there. */
+int64_t number_behind(const char *text, const char *label);
 
 #endif
