@@ -71,8 +71,9 @@ def test_the_table_of_metrics_is_that_of_the_program():
     status, out, _ = command("metrics", "--format", "json")
     assert status == 0
     table = ["| metric | kind | labels | |", "|---|---|---|---|"]
-    table += [f"| `{row['metric']}` | {row['kind']} | {row['labels'].replace(',', ', ')} | {row['help']} |"
-              for row in json.loads(out)]
+    for row in json.loads(out):
+        labels = row["labels"].replace(",", ", ")
+        table.append(f"| `{row['metric']}` | {row['kind']} | {labels} | {row['help']} |")
     page = (ROOT / "docs" / "operations.md").read_text()
     between = page.split("<!-- metrics -->\n")[1].split("\n<!-- end metrics -->")[0]
     assert between == "\n".join(table)
