@@ -1,260 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* json.c: -> ->> json_extract json_array_length: paths, and what they lead to. */
 #include "transforms/expr/json.h"
 
 #include "transforms/expr/functions.h"
-
-/* --- scanning ------------------------------------------------------------------------------- */
-
-struct scan {
-    const char *at, *end;
-};
-
-static void skip_blanks(struct scan *s)
-{
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
-        s->at++;
-}
-
-static bool take(struct scan *s, char wanted)
-{
-    if (s->at == s->end || *s->at != wanted)
-        return false;
-    s->at++;
-    return true;
-}
-
-/* A string with its quotes; the inside is *ret, escapes and all. */
-static bool scan_string(struct scan *s, struct weir_str *ret)
-{
-    if (!take(s, '"'))
-        return false;
-    const char *from = s->at;
-    while (s->at < s->end && *s->at != '"') {
-        if ((unsigned char)*s->at < 0x20)
-            return false;
-        if (*s->at == '\\' && ++s->at == s->end)
-            return false;
-        s->at++;
-    }
-    if (s->at == s->end)
-        return false;
-    *ret = str_make(from, (size_t)(s->at - from));
-    s->at++;
-    return true;
-}
-
-/* One value of any kind. Brackets are counted, not matched by kind: it only has to find the end. */
-static bool scan_value(struct scan *s, struct weir_str *ret)
-{
-    skip_blanks(s);
-    const char *from = s->at;
-    uint32_t depth = 0;
-    struct weir_str inside;
-    do {
-        if (s->at >= s->end)
-            return false;
-        switch (*s->at) {
-        case '"':
-            if (!scan_string(s, &inside))
-                return false;
-            break;
-        case '{':
-        case '[':
-            depth++;
-            s->at++;
-            break;
-        case '}':
-        case ']':
-            if (!depth)
-                return false;
-            depth--;
-            s->at++;
-            break;
-        default:
-            if (depth) {
-                s->at++;
-                break;
-            }
-            while (s->at < s->end && !strchr(",]} \t\r\n", *s->at))
-                s->at++;
-            if (s->at == from)
-                return false;
-        }
-    } while (depth);
-    *ret = str_make(from, (size_t)(s->at - from));
-    return true;
-}
-
-/* --- strict validation ---------------------------------------------------------------------- */
-
-static bool valid_escape(struct scan *s)
-{
-    s->at++;
-    if (s->at >= s->end)
-        return false;
-    char c = *s->at++;
-    if (c != 'u')
-        return c && strchr("\"\\/bfnrt", c);
-    for (int i = 0; i < 4; i++, s->at++)
-        if (s->at >= s->end || !*s->at || !strchr("0123456789abcdefABCDEF", *s->at))
-            return false;
-    return true;
-}
-
-static bool valid_string(struct scan *s)
-{
-    if (!take(s, '"'))
-        return false;
-    while (s->at < s->end && *s->at != '"') {
-        if ((unsigned char)*s->at < 0x20)
-            return false;
-        if (*s->at == '\\') {
-            if (!valid_escape(s))
-                return false;
-        } else {
-            s->at++;
-        }
-    }
-    return take(s, '"');
-}
-
-static bool valid_scalar(struct scan *s)
-{
-    static const char *const words[] = {"true", "false", "null"};
-    if (s->at < s->end && *s->at == '"')
-        return valid_string(s);
-    for (size_t i = 0; i < COUNT_OF(words); i++) {
-        size_t length = strlen(words[i]);
-        if ((size_t)(s->end - s->at) >= length && !memcmp(s->at, words[i], length)) {
-            s->at += length;
-            return true;
-        }
-    }
-    const char *from = s->at;
-    while (s->at < s->end && *s->at && strchr("+-.0123456789eE", *s->at))
-        s->at++;
-    /* The grammar of numbers is base's; its leading + is not JSON's. */
-    double value;
-    if (s->at == from || *from == '+')
-        return false;
-    return float_read(from, (size_t)(s->at - from), &value) != WEIR_E_INVALID;
-}
-
-/* Iterative: open[] says of each level whether it is an object. */
-bool json_valid(struct weir_str text)
-{
-    struct scan s = {text.data, text.data + text.length};
-    char open[EXPR_JSON_DEPTH_MAX];
-    uint32_t depth = 0;
-    for (;;) {
-        skip_blanks(&s);
-        if (s.at < s.end && (*s.at == '{' || *s.at == '[')) {
-            if (depth == EXPR_JSON_DEPTH_MAX)
-                return false;
-            open[depth++] = *s.at++;
-            skip_blanks(&s);
-            if (s.at < s.end && *s.at == (open[depth - 1] == '{' ? '}' : ']')) {
-                s.at++;
-                depth--;
-            } else if (open[depth - 1] == '{') {
-                goto member;
-            } else {
-                continue;
-            }
-        } else if (!valid_scalar(&s)) {
-            return false;
-        }
-        /* Behind a value. */
-        for (;;) {
-            skip_blanks(&s);
-            if (!depth)
-                return s.at == s.end;
-            if (take(&s, ','))
-                break;
-            if (!take(&s, open[depth - 1] == '{' ? '}' : ']'))
-                return false;
-            depth--;
-        }
-        if (open[depth - 1] != '{')
-            continue;
-member:
-        skip_blanks(&s);
-        if (!valid_string(&s))
-            return false;
-        skip_blanks(&s);
-        if (!take(&s, ':'))
-            return false;
-    }
-}
-
-/* --- strings -------------------------------------------------------------------------------- */
-
-static uint32_t hex4(const char *at)
-{
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = at[i];
-        value = value * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return value & 0xffff;
-}
-
-/* \uXXXX at *at (on the u); a pair of surrogates is one character, half of one is U+FFFD. */
-static uint32_t unicode_escape(const char **at, const char *end)
-{
-    if (end - *at < 5) {
-        *at = end;
-        return '?'; /* one byte: the result must not outgrow the source */
-    }
-    uint32_t code = hex4(*at + 1);
-    *at += 5;
-    if (code >= 0xd800 && code < 0xdc00 && end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u') {
-        uint32_t low = hex4(*at + 2);
-        if (low >= 0xdc00 && low < 0xe000) {
-            *at += 6;
-            return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-        }
-    }
-    return code >= 0xd800 && code < 0xe000 ? 0xfffd : code;
-}
-
-/* What a string's inside stands for; never longer than it. Returns the length. */
-static size_t unescape(struct weir_str inside, char *out)
-{
-    const char *at = inside.data, *end = at + inside.length;
-    size_t length = 0;
-    while (at < end) {
-        if (*at != '\\' || at + 1 == end) {
-            out[length++] = *at++;
-            continue;
-        }
-        at++;
-        switch (*at) {
-        case 'b':
-            out[length++] = '\b';
-            break;
-        case 'f':
-            out[length++] = '\f';
-            break;
-        case 'n':
-            out[length++] = '\n';
-            break;
-        case 'r':
-            out[length++] = '\r';
-            break;
-        case 't':
-            out[length++] = '\t';
-            break;
-        case 'u':
-            length += utf8_write(unicode_escape(&at, end), out + length);
-            continue;
-        default:
-            out[length++] = *at;
-        }
-        at++;
-    }
-    return length;
-}
 
 /* A member's name as written against a name as meant. */
 static bool name_is(struct weir_str inside, struct weir_str name)
@@ -264,7 +12,7 @@ static bool name_is(struct weir_str inside, struct weir_str name)
         return str_equal(inside, name);
     if (inside.length > sizeof buffer)
         return false;
-    return str_equal(str_make(buffer, unescape(inside, buffer)), name);
+    return str_equal(str_make(buffer, json_unescape(inside, buffer)), name);
 }
 
 /* --- paths ---------------------------------------------------------------------------------- */
@@ -292,36 +40,36 @@ static bool step_add(struct path *path, struct step step)
 }
 
 /* [3] or [#-1] behind the bracket */
-static bool read_index(struct scan *s, struct step *step)
+static bool read_index(struct json_scan *s, struct step *step)
 {
     *step = (struct step){.by_index = true};
-    if (take(s, '#')) {
+    if (json_take(s, '#')) {
         step->from_end = true;
-        if (!take(s, '-'))
+        if (!json_take(s, '-'))
             return false;
     }
     const char *from = s->at;
     while (s->at < s->end && *s->at >= '0' && *s->at <= '9')
         s->at++;
-    return int_read(from, (size_t)(s->at - from), &step->index) == 0 && take(s, ']');
+    return int_read(from, (size_t)(s->at - from), &step->index) == 0 && json_take(s, ']');
 }
 
 /* $.name."any name"[0][#-1], or without $ the name alone. */
 static bool read_path(struct weir_str text, struct path *path)
 {
-    struct scan s = {text.data, text.data + text.length};
+    struct json_scan s = {text.data, text.data + text.length};
     path->count = 0;
-    if (!take(&s, '$'))
+    if (!json_take(&s, '$'))
         return step_add(path, (struct step){.name = text});
     while (s.at < s.end) {
         struct step step = {0};
-        if (take(&s, '[')) {
+        if (json_take(&s, '[')) {
             if (!read_index(&s, &step))
                 return false;
-        } else if (!take(&s, '.')) {
+        } else if (!json_take(&s, '.')) {
             return false;
         } else if (s.at < s.end && *s.at == '"') {
-            if (!scan_string(&s, &step.name))
+            if (!json_scan_string(&s, &step.name))
                 return false;
         } else {
             const char *from = s.at;
@@ -339,21 +87,21 @@ static bool read_path(struct weir_str text, struct path *path)
 
 static bool array_count(struct weir_str array, int64_t *ret)
 {
-    struct scan s = {array.data, array.data + array.length};
+    struct json_scan s = {array.data, array.data + array.length};
     struct weir_str item;
     int64_t count = 0;
-    skip_blanks(&s);
-    if (!take(&s, '['))
+    json_skip_blanks(&s);
+    if (!json_take(&s, '['))
         return false;
-    skip_blanks(&s);
-    if (!take(&s, ']')) {
+    json_skip_blanks(&s);
+    if (!json_take(&s, ']')) {
         do {
-            if (!scan_value(&s, &item))
+            if (!json_scan_value(&s, &item))
                 return false;
-            skip_blanks(&s);
+            json_skip_blanks(&s);
             count++;
-        } while (take(&s, ','));
-        if (!take(&s, ']'))
+        } while (json_take(&s, ','));
+        if (!json_take(&s, ']'))
             return false;
     }
     *ret = count;
@@ -362,55 +110,55 @@ static bool array_count(struct weir_str array, int64_t *ret)
 
 static bool array_item(struct weir_str array, const struct step *step, struct weir_str *ret)
 {
-    struct scan s = {array.data, array.data + array.length};
+    struct json_scan s = {array.data, array.data + array.length};
     int64_t index = step->index, count;
     if (step->from_end) {
         if (!array_count(array, &count))
             return false;
         index = count - index;
     }
-    skip_blanks(&s);
-    if (index < 0 || !take(&s, '['))
+    json_skip_blanks(&s);
+    if (index < 0 || !json_take(&s, '['))
         return false;
-    skip_blanks(&s);
+    json_skip_blanks(&s);
     if (s.at < s.end && *s.at == ']')
         return false;
     do {
-        if (!scan_value(&s, ret))
+        if (!json_scan_value(&s, ret))
             return false;
         if (index-- == 0)
             return true;
-        skip_blanks(&s);
-    } while (take(&s, ','));
+        json_skip_blanks(&s);
+    } while (json_take(&s, ','));
     return false;
 }
 
 /* The first member of that name. */
 static bool object_member(struct weir_str object, struct weir_str name, struct weir_str *ret)
 {
-    struct scan s = {object.data, object.data + object.length};
+    struct json_scan s = {object.data, object.data + object.length};
     struct weir_str key;
-    skip_blanks(&s);
-    if (!take(&s, '{'))
+    json_skip_blanks(&s);
+    if (!json_take(&s, '{'))
         return false;
     do {
-        skip_blanks(&s);
-        if (!scan_string(&s, &key))
+        json_skip_blanks(&s);
+        if (!json_scan_string(&s, &key))
             return false;
-        skip_blanks(&s);
-        if (!take(&s, ':') || !scan_value(&s, ret))
+        json_skip_blanks(&s);
+        if (!json_take(&s, ':') || !json_scan_value(&s, ret))
             return false;
         if (name_is(key, name))
             return true;
-        skip_blanks(&s);
-    } while (take(&s, ','));
+        json_skip_blanks(&s);
+    } while (json_take(&s, ','));
     return false;
 }
 
 static bool path_follow(struct weir_str json, const struct path *path, struct weir_str *ret)
 {
-    struct scan s = {json.data, json.data + json.length};
-    if (!scan_value(&s, ret))
+    struct json_scan s = {json.data, json.data + json.length};
+    if (!json_scan_value(&s, ret))
         return false;
     for (uint32_t i = 0; i < path->count; i++) {
         const struct step *step = path->steps + i;
@@ -463,7 +211,7 @@ static bool as_text(struct texts *texts, struct eval *eval, struct weir_str valu
         *ret_no_memory = true;
         return false;
     }
-    *ret = str_make(text, unescape(inside, text));
+    *ret = str_make(text, json_unescape(inside, text));
     texts->next += ret->length;
     return true;
 }

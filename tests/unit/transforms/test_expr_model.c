@@ -264,6 +264,49 @@ static void constants_and_columns_are_known(void **state)
     rig_done(&rig);
 }
 
+/* --- json ----------------------------------------------------------------------------------- */
+
+static void json_is_read_strictly(void **state)
+{
+    static const char *const right[] = {
+        "1",
+        "-0.5e+3",
+        " null ",
+        "true",
+        "\"\"",
+        "\"\\u00e9\\n\\\"\"",
+        "[]",
+        "[ ]",
+        "{}",
+        "{ }",
+        "[1,[2,{\"a\":[]}],\"]\"]",
+        "{\"a\":1,\"b\":{\"c\":null}}",
+        "\t[\n1 , 2\r]",
+    };
+    static const char *const wrong[] = {
+        "",      " ",         "[",       "]",           "{",          "[1",     "[1,]",
+        "[,1]",  "[1 2]",     "{\"a\"}", "{\"a\":}",    "{\"a\":1,}", "{a:1}",  "{\"a\":1]",
+        "[1}",   "1 2",       "01",      "1.",          ".5",         "+1",     "tru",
+        "nulll", "\"",        "\"\\x\"", "\"\\u12g4\"", "\"\\",       "\"\n\"", "\"a\" \"b\"",
+        "NaN",   "{\"a\" 1}", "{1:2}",   "[1]]",
+    };
+    for (size_t i = 0; i < COUNT_OF(right) + COUNT_OF(wrong); i++) {
+        bool is_right = i < COUNT_OF(right);
+        struct text text = TEXT_INIT;
+        text_addf(&text, "CAST('%s' AS json)", is_right ? right[i] : wrong[i - COUNT_OF(right)]);
+        check_limit(text.data, text.length, is_right ? NULL : "cannot be read as a json");
+        text_done(&text);
+    }
+    struct text deep = TEXT_INIT;
+    for (int i = 0; i < 1001; i++)
+        text_add_char(&deep, '[');
+    struct text text = TEXT_INIT;
+    text_addf(&text, "CAST('%s' AS json)", deep.data);
+    check_limit(text.data, text.length, "cannot be read as a json");
+    text_done(&text);
+    text_done(&deep);
+}
+
 /* --- threads -------------------------------------------------------------------------------- */
 
 static void *evaluate(void *context)
@@ -309,6 +352,7 @@ int main(void)
         cmocka_unit_test(decimals_and_floats_convert_exactly),
         cmocka_unit_test(limits_have_names),
         cmocka_unit_test(constants_and_columns_are_known),
+        cmocka_unit_test(json_is_read_strictly),
         cmocka_unit_test(threads_share_an_expression),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
