@@ -443,6 +443,7 @@ int chain_run_batch(struct chain_run *run, struct batch *batch, struct chain_cou
             began_ns = now_ns;
         }
     }
+    batch->stage = "sink"; /* who rejects from here on */
     return 0;
 }
 

@@ -58,6 +58,7 @@ static void what_cannot_be_computed_is_rejected_alone(void **state)
     assert_int_equal(rig.batch->rejects[0].row, 1);
     assert_int_equal(rig.batch->rejects[0].reason, WEIR_REJECT_OVERFLOW);
     assert_string_equal(rig.batch->rejects[0].stage, "set");
+    assert_string_equal(rig.batch->stage, "sink");
     rig_done(&rig);
 }
 
