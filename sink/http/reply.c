@@ -48,8 +48,9 @@ struct text *reply_begin(struct exchange *exchange, const char *content_type)
     return &reply->body;
 }
 
-static void problem_write(struct exchange *exchange, enum http_problem problem, const char *member,
-                          const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void
+problem_write(struct exchange *exchange, enum http_problem problem, const char *member,
+              const char *format, va_list arguments)
 {
     char detail[WEIR_ERROR_TEXT_BYTES_MAX];
     vsnprintf(detail, sizeof(detail), format, arguments);

@@ -190,10 +190,10 @@ static void test_where_over_several_chunks(void **state)
     struct sale *sales = mem_array(BATCH, sizeof(*sales));
     shop_init(&shop, 2, 23);
     for (int64_t number = 0; number < RECORDS;) {
-        for (uint32_t i = 0; i < BATCH; i++)
+        for (uint32_t i = 0; i < BATCH; i++, number++)
             sales[i] = (struct sale){.region = "eu",
                                      .name = "a",
-                                     .number = number++,
+                                     .number = number,
                                      .has_price = true,
                                      .price = number,
                                      .at_ns = SHOP_BEGIN_NS};
