@@ -104,7 +104,7 @@ static void set_big(struct measure_value *value, int128 big)
 
 static int128 sum_of(const struct sum128 *sum)
 {
-    return (int128)sum->high << 64 | sum->low;
+    return (int128)((unsigned __int128)(uint64_t)sum->high << 64 | sum->low);
 }
 
 static double sum_float(const void *at)
