@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "sink/fair_lock.h"
 
 #define READERS 3
 #define EVENTS  60000
