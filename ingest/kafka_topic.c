@@ -78,6 +78,11 @@ int kafka_topic_ensure(const char *brokers, const struct kafka_property *propert
     int r = kafka_conf_new(KAFKA_PRODUCER, brokers, properties, property_count, &conf, error);
     if (r)
         return r;
+    r = kafka_conf_set(conf, "allow.auto.create.topics", "true", error); /* see is_mock_cluster */
+    if (r) {
+        rd_kafka_conf_destroy(conf);
+        return r;
+    }
     rd_kafka_t *client;
     r = kafka_client_new(KAFKA_PRODUCER, conf, &client, error);
     if (r)
