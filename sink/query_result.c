@@ -167,7 +167,7 @@ int result_partitions(struct query_result *result, const struct query_partition 
             order[at] = order[at - 1];
         order[at] = i;
     }
-    result->complete = true;
+    result->complete = count > 0; /* before anything is assigned nothing is known */
     uint32_t present = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct query_partition *partition = &partitions[order[i]];

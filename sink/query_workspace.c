@@ -6,10 +6,11 @@
 #include "base/hash.h"
 #include "sink/query_internal.h"
 
-#define WORKSPACES_KEPT_MAX   8
+#define WORKSPACES_KEPT_MAX   4
 #define WORKSPACE_ARENA_KEPT  ((size_t)1 << 20)
 #define WORKSPACE_BUFFER_KEPT ((size_t)1 << 20)
 #define WORKSPACE_CHUNKS_KEPT 4
+#define WORKSPACE_COPIES_KEPT ((size_t)4 << 20)
 
 static struct {
     pthread_mutex_t lock;
@@ -96,21 +97,25 @@ struct query_workspace *workspace_take(void)
     return workspace;
 }
 
-static void partials_trim(struct partials *partials)
+/* The copies of one query together: many partitions may each hold a little. */
+static void copies_trim(struct query_workspace *workspace)
 {
-    if ((size_t)partials->entry_count * partials->state_size <= WORKSPACE_BUFFER_KEPT)
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < workspace->partials_count; i++)
+        bytes += (size_t)workspace->partials[i].entry_count * workspace->partials[i].state_size;
+    for (uint32_t i = 0; i < workspace->records_count; i++)
+        bytes += (size_t)workspace->records[i].count * workspace->records[i].value_count *
+                 sizeof(union read_value);
+    if (bytes <= WORKSPACE_COPIES_KEPT)
         return;
-    partials_done(partials);
-    *partials = (struct partials)PARTIALS_INIT;
-}
-
-static void records_trim(struct set_records *records)
-{
-    if ((size_t)records->count * records->value_count * sizeof(union read_value) <=
-        WORKSPACE_BUFFER_KEPT)
-        return;
-    set_records_done(records);
-    *records = (struct set_records)SET_RECORDS_INIT;
+    for (uint32_t i = 0; i < workspace->partials_count; i++) {
+        partials_done(&workspace->partials[i]);
+        workspace->partials[i] = (struct partials)PARTIALS_INIT;
+    }
+    for (uint32_t i = 0; i < workspace->records_count; i++) {
+        set_records_done(&workspace->records[i]);
+        workspace->records[i] = (struct set_records)SET_RECORDS_INIT;
+    }
 }
 
 /* Gives back what only a large query needed. */
@@ -118,10 +123,7 @@ static void workspace_trim(struct query_workspace *workspace)
 {
     arena_reset(&workspace->arena, WORKSPACE_ARENA_KEPT);
     EACH_BUFFER(buffer_trim, workspace);
-    for (uint32_t i = 0; i < workspace->partials_count; i++)
-        partials_trim(&workspace->partials[i]);
-    for (uint32_t i = 0; i < workspace->records_count; i++)
-        records_trim(&workspace->records[i]);
+    copies_trim(workspace);
     if (workspace->sort_keys.capacity > WORKSPACE_BUFFER_KEPT)
         text_done(&workspace->sort_keys);
     while (workspace->chunk_count > WORKSPACE_CHUNKS_KEPT)

@@ -81,8 +81,11 @@ static struct metric_series *series_of(struct measures *measures, const struct r
     }
     if (measures->count == SERIES_MAX)
         return NULL;
-    char code[8];
-    snprintf(code, sizeof(code), "%u", status);
+    char code[12];
+    if (status)
+        snprintf(code, sizeof(code), "%u", status);
+    else
+        snprintf(code, sizeof(code), "none"); /* the client was gone before */
     struct counted *c = &measures->counts[measures->count++];
     *c = (struct counted){
         route, method, status,

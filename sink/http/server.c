@@ -92,9 +92,10 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
     struct exchange *exchange = exchange_new(server);
     exchange->connection = connection;
     exchange->started_ns = clock_mono_ns();
-    exchange->target_length = strlen(target);
-    exchange->target = arena_copy(&exchange->arena, target, exchange->target_length + 1);
-    CHECK(exchange->target != NULL);
+    exchange->target = arena_copy(&exchange->arena, target, strlen(target) + 1);
+    if (!exchange->target) /* no memory: it finds no route */
+        exchange->target = server->no_target;
+    exchange->target_length = strlen(exchange->target);
     atomic_fetch_add(&server->in_flight, 1);
     measures_begin(server->measures);
     return exchange;

@@ -55,6 +55,7 @@ struct http_server {
     _Atomic uint32_t away;
     _Atomic uint32_t in_flight;
     _Atomic bool stopping;
+    char no_target[1];
     pthread_mutex_t idle_lock; /* with `idle`: in_flight became 0 while stopping */
     pthread_cond_t idle;
     struct measures *measures;

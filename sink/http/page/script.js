@@ -29,6 +29,8 @@
       : typeof value === "object" ? JSON.stringify(value)
         : typeof value === "string" && /^\d{4}-\d\d-\d\dT.*Z$/.test(value)
           ? value.replace("T", " ").replace("Z", "") : String(value);
+  // Of a long fraction the first digits; the cell's title has them all.
+  const shortened = (text) => text.replace(/(\.\d{6})\d{3,}$/, "$1…");
   const plain = (value) => isNumber(value) ? Number(value.n) : value;
 
   const fetchExact = async (path) => {
@@ -56,20 +58,22 @@
       table.setAttribute("aria-label", caption);
     }
     const body = table.tBodies[0];
+    const numeric = columns.map((_, c) => rows.some((row) => isNumber(row[c])));
+    numeric.forEach((is, c) => table.tHead.rows[0].cells[c].classList.toggle("number", is));
     while (body.rows.length > rows.length) body.deleteRow(-1);
     rows.forEach((row, r) => {
       const line = body.rows[r] || body.insertRow();
       row.forEach((value, c) => {
         const cell = line.cells[c] || line.insertCell();
         const node = value instanceof Node ? value : null;
-        const text = node ? node.textContent : shown(value);
+        const whole = node ? node.textContent : shown(value);
+        const text = isNumber(value) ? shortened(whole) : whole;
         const isNew = cell.textContent === "";
         const changed = cell.textContent !== text;
         if (changed) { if (node) cell.replaceChildren(node); else cell.textContent = text; }
-        cell.title = node || text.length < 40 ? "" : text;
-        cell.classList.toggle("number", isNumber(value));
+        cell.title = !node && (text !== whole || whole.length > 40) ? whole : "";
+        cell.classList.toggle("number", numeric[c]);
         cell.classList.toggle("changed", changed && !isNew);
-        if (isNumber(value)) table.tHead.rows[0].cells[c].classList.add("number");
       });
     });
   };
