@@ -3,8 +3,8 @@
  * query.h: questions about aggregates and sets over all partitions of a pipeline.
  *
  * A query reads each partition at one instant (its offset at that instant is what `covers` says),
- * merges the partials, and leaves typed rows. Writing them as JSON, NDJSON or CSV is the business of
- * sink/http/format.c. [query threads and http]
+ * merges the partials, and leaves typed rows. Writing them as JSON, NDJSON or CSV is the business
+ * of sink/http/format.c. [query threads and http]
  */
 #ifndef SINK_QUERY_H
 #define SINK_QUERY_H
@@ -24,7 +24,7 @@ struct query_limits {
  * incomplete and is named in `missing` by topic and number. */
 struct query_partition {
     struct partition *partition; /* NULL: missing */
-    bool complete; /* false while restoring or rebuilding: the answer is not complete */
+    bool complete;   /* false while restoring or rebuilding: the answer is not complete */
     bool holds_back; /* false: empty, or at its end and idle; `final` does not wait for it */
     const char *topic;
     int32_t number;
@@ -77,8 +77,8 @@ struct query_result {
     uint32_t missing_count;
     int64_t newest_event_time_ns; /* INT64_MIN: none */
     char *next_cursor;            /* NULL: that was all */
-    /* Sums beyond 64 bits: NULL where there are none, else chunk x field_count + field gives NULL or
-     * the chunk's exact values by row. The column itself holds the nearest value of 64 bits. */
+    /* Sums beyond 64 bits: NULL where there are none, else chunk x field_count + field gives NULL
+     * or the chunk's exact values by row. The column itself holds the nearest value of 64 bits. */
     __int128 **wide;
     struct query_workspace *workspace; /* private */
 };
@@ -89,8 +89,8 @@ void query_result_done(struct query_result *result);
 
 /* What is wrong with a query, for a problem document. */
 struct query_error {
-    int http_status; /* 400, 404, 422, 504, 500 */
-    const char *kind; /* "unknown-parameter", "expression", "limit", ... */
+    int http_status;   /* 400, 404, 422, 504, 500 */
+    const char *kind;  /* "unknown-parameter", "expression", "limit", ... */
     uint32_t position; /* in the expression; UINT32_MAX: not of one */
     char text[WEIR_ERROR_TEXT_BYTES_MAX];
 };
