@@ -246,11 +246,25 @@ static void test_limits_are_named(void **state)
     shop_init(&shop, 2, 11);
     shop_feed(&shop, 20, 64, SHOP_MINUTE_NS, 1000);
     const struct query_limits few_groups = {0, 1000, (uint64_t)1 << 30, 5};
+    const struct query_limits no_time = {1, 1000, (uint64_t)1 << 30, 100000};
+    const struct query_limits few_bytes = {0, 1000, 1000, 100000};
     const struct query_limits few_rows = {0, 3, (uint64_t)1 << 30, 100000};
     assert_true(query_aggregate(&shop.plan.aggregates[SHOP_TOTALS], &shop.plan, shop.views, 2,
                                 &expression_ops_sql, &few_groups, &query, &result, &error) < 0);
     assert_int_equal(error.http_status, 422);
     assert_non_null(strstr(error.text, "groups"));
+    assert_true(query_aggregate(&shop.plan.aggregates[SHOP_TOTALS], &shop.plan, shop.views, 2,
+                                &expression_ops_sql, &no_time, &query, &result, &error) < 0);
+    assert_int_equal(error.http_status, 504);
+    assert_string_equal(error.kind, "out-of-time");
+    assert_true(query_aggregate(&shop.plan.aggregates[SHOP_TOTALS], &shop.plan, shop.views, 2,
+                                &expression_ops_sql, &few_bytes, &query, &result, &error) < 0);
+    assert_int_equal(error.http_status, 422);
+    assert_string_equal(error.kind, "limit");
+    struct set_query records = {.limit = 10, .order = "number"};
+    assert_true(query_set(&shop.plan.sets[SHOP_BY_NUMBER], &shop.plan, shop.views, 2,
+                          &expression_ops_sql, &few_bytes, &records, &result, &error) < 0);
+    assert_int_equal(error.http_status, 422);
     assert_int_equal(query_aggregate(&shop.plan.aggregates[SHOP_TOTALS], &shop.plan, shop.views, 2,
                                      &expression_ops_sql, &few_rows, &query, &result, &error),
                      0);
