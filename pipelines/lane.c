@@ -24,7 +24,8 @@ struct lane {
     /* The worker's own. */
     int64_t next_offset;
     int64_t ticked_ns;
-    struct batch *held; /* decoded and through the stages, waits for room */
+    struct batch *held;   /* decoded and through the stages, waits for room */
+    bool letters_written; /* of the batch in hand */
     struct lane_metrics metrics;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -32,7 +33,7 @@ struct lane {
     int64_t start_end_offset;  /* the end found at assignment */
     int64_t last_timestamp_ms; /* Kafka's, of the last record applied */
     bool caught_up;
-    bool full; /* paused because the image has no room */
+    char full[256]; /* why it is paused: the image or the disk has no room; "": it is not */
     bool pause_requested;
 };
 
@@ -92,13 +93,11 @@ static void derive_state(struct lane *lane)
         lane->caught_up = true;
     if (state_is_stopped(s->state))
         return;
-    enum partition_state state = lane->full || lane->pause_requested ? PARTITION_PAUSED
-                                 : lane->caught_up                   ? PARTITION_RUNNING
-                                                                     : PARTITION_CATCHING_UP;
-    if (lane->full)
-        snprintf(
-            s->reason, sizeof s->reason,
-            "a limit of the store is reached and says on_full: pause; raise --memory or the limit");
+    enum partition_state state = lane->full[0] || lane->pause_requested ? PARTITION_PAUSED
+                                 : lane->caught_up                      ? PARTITION_RUNNING
+                                                                        : PARTITION_CATCHING_UP;
+    if (lane->full[0])
+        snprintf(s->reason, sizeof s->reason, "%s", lane->full);
     else if (lane->pause_requested)
         snprintf(s->reason, sizeof s->reason, "paused by request");
     else
@@ -120,7 +119,7 @@ void lane_begin(struct lane *lane, int32_t worker, int64_t next_offset, int64_t 
     lane->status.next_offset = next_offset;
     lane->status.end_offset = end_offset;
     lane->start_end_offset = end_offset;
-    lane->full = false;
+    lane->full[0] = 0;
     lane->status.records.consumed -= lane->status.records.pending; /* held ones come again */
     lane->status.records.pending = 0;
     derive_state(lane);
@@ -234,7 +233,7 @@ static void publish(struct lane *lane, const struct batch *batch, const struct o
     s->last_progress_ns = now;
     if (last)
         lane->last_timestamp_ms = last->timestamp_ms;
-    lane->full = false;
+    lane->full[0] = 0;
     derive_state(lane);
     pthread_mutex_unlock(&lane->lock);
 
@@ -251,7 +250,8 @@ static void publish(struct lane *lane, const struct batch *batch, const struct o
         metric_observe(lane->shared->event_to_visible, now - last->timestamp_ms * 1000000);
 }
 
-static int hold(struct lane *lane, struct batch *batch, uint32_t rows)
+/* The batch stays with the source, which brings it again; reason says what there is no room for. */
+static int hold(struct lane *lane, struct batch *batch, uint32_t rows, const char *reason)
 {
     pthread_mutex_lock(&lane->lock);
     if (lane->held != batch) {
@@ -259,14 +259,15 @@ static int hold(struct lane *lane, struct batch *batch, uint32_t rows)
         lane->status.records.pending = rows;
         metric_set(lane->metrics.pending, rows);
     }
-    bool first = !lane->full;
-    lane->full = true;
+    bool first = !lane->full[0];
+    snprintf(lane->full, sizeof lane->full, "%s", reason);
     derive_state(lane);
     pthread_mutex_unlock(&lane->lock);
     lane->held = batch;
     if (first)
-        log_event_limited(LOG_WARN, "store_full", 10000, "pipeline=%s topic=%s partition=%d",
-                          lane->shared->plan->name, lane->topic, (int)lane->number);
+        log_event_limited(LOG_WARN, "no_room", 10000, "pipeline=%s topic=%s partition=%d reason=%s",
+                          lane->shared->plan->name, lane->topic, (int)lane->number,
+                          log_quote(reason));
     return SOURCE_HELD;
 }
 
@@ -286,6 +287,21 @@ static int write_letters(struct lane *lane, struct batch *batch, uint32_t from,
     return r;
 }
 
+/* Under on_error: stop: names the record at which the partition now stands. */
+static int stop_at(struct lane *lane, const struct batch *batch, int64_t offset,
+                   struct weir_error *error)
+{
+    const struct batch_reject *reject = batch->rejects;
+    for (uint32_t i = 1; i < batch->reject_count; i++)
+        if (batch->rejects[i].row < reject->row)
+            reject = &batch->rejects[i];
+    error_set(error, WEIR_E_INVALID,
+              "offset %lld was rejected by %s (%s) and the pipeline says on_error: stop; mend the "
+              "pipeline, or let it go to the dead letters",
+              (long long)offset, reject->stage, reject->text);
+    return fail(lane, error);
+}
+
 int lane_deliver(struct lane *lane, const struct lane_tools *tools, struct batch *batch)
 {
     struct weir_error error = {0};
@@ -297,6 +313,7 @@ int lane_deliver(struct lane *lane, const struct lane_tools *tools, struct batch
     if (dropped == view->rows)
         return SOURCE_ACCEPTED;
     if (lane->held != batch) {
+        lane->letters_written = false;
         int r = transform(lane, tools, batch, &error);
         if (r)
             return fail(lane, &error);
@@ -307,19 +324,21 @@ int lane_deliver(struct lane *lane, const struct lane_tools *tools, struct batch
         rows = first_rejected(batch);
         cut_rows(batch, rows);
     }
-    uint32_t written = stop ? batch->reject_count : 0;
-    if (!stop && lane->held != batch && write_letters(lane, batch, 0, &error))
-        return fail(lane, &error);
-    written = batch->reject_count;
-
     struct outcome outcome = {.consumed = rows - dropped};
     outcome.next_offset =
         rows < view->rows ? batch->records[rows].offset : batch->records[view->rows - 1].offset + 1;
+    if (!stop && !lane->letters_written && write_letters(lane, batch, 0, &error))
+        return hold(lane, batch, outcome.consumed, error.text);
+    lane->letters_written = true;
+    uint32_t written = batch->reject_count;
+
     int r = partition_apply(lane->image, batch, outcome.next_offset, &outcome.counts, &error);
     if (r < 0)
         return fail(lane, &error);
     if (r == PARTITION_FULL)
-        return hold(lane, batch, outcome.consumed);
+        return hold(lane, batch, outcome.consumed,
+                    "a limit of the store is reached and says on_full: pause; raise --memory or "
+                    "the limit");
     lane->held = NULL;
     lane->next_offset = outcome.next_offset;
     if (!stop && write_letters(lane, batch, written, &error))
@@ -328,19 +347,7 @@ int lane_deliver(struct lane *lane, const struct lane_tools *tools, struct batch
     if (!stop)
         count_rejects(lane, batch, 0);
     publish(lane, batch, &outcome);
-    if (stop) {
-        const struct batch_reject *reject = batch->rejects;
-        for (uint32_t i = 1; i < batch->reject_count; i++)
-            if (batch->rejects[i].row < reject->row)
-                reject = &batch->rejects[i];
-        error_set(
-            &error, WEIR_E_INVALID,
-            "offset %lld was rejected by %s (%s) and the pipeline says on_error: stop; mend the "
-            "pipeline, or let it go to the dead letters",
-            (long long)outcome.next_offset, reject->stage, reject->text);
-        r = fail(lane, &error);
-    }
-    return r;
+    return stop ? stop_at(lane, batch, outcome.next_offset, &error) : r;
 }
 
 void lane_position(struct lane *lane, int64_t next_offset)
