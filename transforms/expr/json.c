@@ -12,7 +12,7 @@ static bool name_is(struct weir_str inside, struct weir_str name)
         return str_equal(inside, name);
     if (inside.length > sizeof buffer)
         return false;
-    return str_equal(str_make(buffer, json_unescape(inside, buffer)), name);
+    return str_equal(str_make(buffer, json_text_unescape(inside, buffer)), name);
 }
 
 /* --- paths ---------------------------------------------------------------------------------- */
@@ -211,7 +211,7 @@ static bool as_text(struct texts *texts, struct eval *eval, struct weir_str valu
         *ret_no_memory = true;
         return false;
     }
-    *ret = str_make(text, json_unescape(inside, text));
+    *ret = str_make(text, json_text_unescape(inside, text));
     texts->next += ret->length;
     return true;
 }

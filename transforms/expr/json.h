@@ -26,7 +26,7 @@ bool json_scan_string(struct json_scan *s, struct weir_str *ret);
 /* One value of any kind. Brackets are counted, not matched by kind: it only has to find the end. */
 bool json_scan_value(struct json_scan *s, struct weir_str *ret);
 /* What a string's inside stands for; never longer than it. Returns the length. */
-size_t json_unescape(struct weir_str inside, char *out);
+size_t json_text_unescape(struct weir_str inside, char *out);
 
 /* For -> and ->>: reads a constant path when it is compiled. */
 bool json_prepare(struct compiler *compiler, struct node *node, const struct node *path);

@@ -213,7 +213,7 @@ static uint32_t unicode_escape(const char **at, const char *end)
     return code >= 0xd800 && code < 0xe000 ? 0xfffd : code;
 }
 
-size_t json_unescape(struct weir_str inside, char *out)
+size_t json_text_unescape(struct weir_str inside, char *out)
 {
     const char *at = inside.data, *end = at + inside.length;
     size_t length = 0;
