@@ -25,14 +25,20 @@ struct kafka_options {
     const struct kafka_property *properties;
     uint32_t property_count;
     int32_t workers;
-    uint64_t queue_bytes_max; /* prefetched records, all partitions */
-    const char *pipeline;     /* label of metrics; NULL: the group */
+    uint64_t
+        queue_bytes_max;  /* prefetched records, all partitions; one answer of a broker beyond */
+    const char *pipeline; /* label of metrics; NULL: the group */
     struct weir_mark brokers_mark;
 };
 
 /* What can be known without a broker: unknown properties (with a suggestion), properties that load
  * code or that the rules fix, SCRAM on a librdkafka that Kafka 4 refuses. [control] */
 void kafka_options_check(const struct kafka_options *options, struct problems *problems);
+/* A source as in source.h. Options are copied. What it does on its own: a partition that has
+ * stopped for a gap or a deletion is assigned anew (`assigned` decides then); one for which
+ * `assigned` answers WEIR_E_UNAVAILABLE likewise, later. Freeing it leaves librdkafka's handle to a
+ * thread that nobody waits for, so a process ends by _exit. WEIR_E_INVALID: librdkafka refuses the
+ * options. */
 int kafka_source_new(const struct kafka_options *options, const struct source_handler *handler,
                      void *context, struct source **ret_source, struct weir_error *error);
 
@@ -42,7 +48,7 @@ int kafka_source_new(const struct kafka_options *options, const struct source_ha
 int kafka_offset_for_time(struct source *source, const char *topic, int32_t partition,
                           int64_t time_ms, int64_t *ret_offset, struct weir_error *error);
 
-/* A producer for `weir produce`, `weir demo` and POST .../records. */
+/* A producer for `weir produce`, `weir demo` and POST .../records. One thread at a time. */
 struct kafka_producer;
 int kafka_producer_new(const char *brokers, const struct kafka_property *properties,
                        uint32_t property_count, struct kafka_producer **ret_producer,
@@ -56,12 +62,14 @@ int kafka_producer_send(struct kafka_producer *producer, const char *topic, int3
 int kafka_producer_flush(struct kafka_producer *producer, int timeout_ms, uint64_t *ret_delivered,
                          struct weir_error *error);
 void kafka_producer_free(struct kafka_producer *producer);
-/* Make a topic unless it is there. */
+/* Make a topic unless it is there. (The embedded broker makes it with a number of its own.) */
 int kafka_topic_ensure(const char *brokers, const struct kafka_property *properties,
                        uint32_t property_count, const char *topic, int32_t partitions,
                        struct weir_error *error);
 
-/* The embedded development broker: librdkafka's mock cluster on one port. */
+/* The embedded development broker: librdkafka's mock cluster, reached by the chosen port (0: any)
+ * of the loopback address. It keeps the newest 5 MiB or 100,000 records of a partition, in memory.
+ */
 struct kafka_broker;
 int kafka_broker_new(int port, struct kafka_broker **ret_broker, struct weir_error *error);
 int kafka_broker_topic(struct kafka_broker *broker, const char *topic, int32_t partitions,

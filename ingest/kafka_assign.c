@@ -75,10 +75,10 @@ static void lane_free(struct kafka_lane *lane)
     free(lane);
 }
 
-/* Asks the handler. NULL: the partition is not read. */
-static struct kafka_lane *lane_open(struct kafka_source *source, struct kafka_topic *topic,
-                                    int32_t partition, struct kafka_worker *worker, int64_t low,
-                                    int64_t high)
+/* Asks the handler. Negative: the partition is not read. */
+static int lane_open(struct kafka_source *source, struct kafka_topic *topic, int32_t partition,
+                     struct kafka_worker *worker, int64_t low, int64_t high,
+                     struct kafka_lane **ret_lane)
 {
     const struct source_assignment assignment = {
         .topic = topic->name,
@@ -90,11 +90,12 @@ static struct kafka_lane *lane_open(struct kafka_source *source, struct kafka_to
     void *handle = NULL;
     int64_t next = KAFKA_UNKNOWN;
     struct weir_error error = {0};
-    if (source->base.handler->assigned(source->base.context, &assignment, &handle, &next, &error) <
-        0) {
+    int r =
+        source->base.handler->assigned(source->base.context, &assignment, &handle, &next, &error);
+    if (r < 0) {
         log_event(LOG_ERROR, "partition_not_read", "pipeline=%s topic=%s partition=%d reason=%s",
                   source->pipeline, topic->name, (int)partition, log_quote(error.text));
-        return NULL;
+        return r;
     }
     CHECK(next >= 0);
     char number[16];
@@ -113,7 +114,8 @@ static struct kafka_lane *lane_open(struct kafka_source *source, struct kafka_to
     lane->leader = KAFKA_UNKNOWN;
     lane->commit_offset = KAFKA_UNKNOWN;
     lane->committed = metric_new(M_KAFKA_COMMITTED_OFFSET, labels);
-    return lane;
+    *ret_lane = lane;
+    return 0;
 }
 
 /* Queue to queue, before the assign: afterwards the first records would be on their way to the
@@ -253,8 +255,11 @@ static uint32_t open_topic(struct kafka_source *source, struct kafka_topic *topi
             continue;
         }
         struct kafka_worker *worker = &source->workers[count % source->worker_count];
-        struct kafka_lane *lane = lane_open(source, topic, partition->partition, worker, low, high);
-        if (!lane)
+        struct kafka_lane *lane;
+        int r = lane_open(source, topic, partition->partition, worker, low, high, &lane);
+        if (r == WEIR_E_UNAVAILABLE) /* the handler had a question too: later */
+            wait_for_leader(source, partition, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE);
+        if (r)
             continue;
         atomic_store(&lane->leader, leaders.ids[partition->partition]);
         lanes[count++] = lane;

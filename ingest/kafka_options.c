@@ -439,7 +439,10 @@ int kafka_client_new(enum kafka_role role, rd_kafka_conf_t *conf, rd_kafka_t **r
         role == KAFKA_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (!client) {
         rd_kafka_conf_destroy(conf);
-        return error_set(error, WEIR_E_INVALID, "the Kafka client cannot be set up: %s", text);
+        return error_set(error, WEIR_E_INVALID,
+                         "the Kafka client cannot be set up: %s; check `properties` and the files "
+                         "that they name",
+                         text);
     }
     *ret_client = client;
     return 0;

@@ -36,6 +36,7 @@
 #define KAFKA_END_MS                1000 /* how old the end of a log may be */
 #define KAFKA_END_QUERIES_S_MAX     200  /* with many partitions it may be older */
 #define KAFKA_PROBE_MS              1000
+#define KAFKA_LEADERS_MAX           64 /* brokers that are woken */
 #define KAFKA_LEADERS_MS            30000
 #define KAFKA_REJOIN_MS_MIN         1000
 #define KAFKA_REJOIN_MS_MAX         300000

@@ -200,8 +200,10 @@ bool kafka_trouble_any(struct kafka_source *source)
 static void describe_connection(const struct kafka_source *source, char *text, size_t size)
 {
     const struct kafka_trouble *t = &source->trouble;
-    const struct advice *advice =
-        find_advice(connection_advice, COUNT_OF(connection_advice), t->detail_err);
+    /* A broker that wants a client certificate hangs up, and only the text says why. */
+    rd_kafka_resp_err_t err =
+        strstr(t->detail, "SSL routines") ? RD_KAFKA_RESP_ERR__SSL : t->detail_err;
+    const struct advice *advice = find_advice(connection_advice, COUNT_OF(connection_advice), err);
     if (!advice)
         advice = connection_advice;
     bool login = advice->err == RD_KAFKA_RESP_ERR__AUTHENTICATION ||

@@ -116,19 +116,20 @@ static bool is_active(struct watcher *w, int64_t now)
     return now < w->active_until_ns;
 }
 
-static bool leader_seen(const struct watcher *w, uint32_t before)
-{
-    for (uint32_t i = 0; i < before; i++)
-        if (w->items[i].leader == w->items[before].leader)
-            return true;
-    return false;
-}
-
+/* One question to each leader, about whichever of its partitions comes first. */
 static void wake_fetchers(struct watcher *w)
 {
-    for (uint32_t i = 0; i < w->count && !atomic_load(&w->source->stopping); i++)
-        if (!leader_seen(w, i))
-            ask_end(w, &w->items[i], KAFKA_DUTIES_MS);
+    int32_t asked[KAFKA_LEADERS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < w->count && !atomic_load(&w->source->stopping); i++) {
+        uint32_t known = 0;
+        while (known < count && asked[known] != w->items[i].leader)
+            known++;
+        if (known < count || count == KAFKA_LEADERS_MAX)
+            continue;
+        asked[count++] = w->items[i].leader;
+        ask_end(w, &w->items[i], KAFKA_DUTIES_MS);
+    }
 }
 
 /* ---- ends of logs ---- */

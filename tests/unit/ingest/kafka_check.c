@@ -550,6 +550,27 @@ static void test_commits_with_metadata(void **state)
     toy_store_done(&store);
 }
 
+/* A handler that cannot tell where to begin is asked again. */
+static void test_unavailable_assignment_is_repeated(void **state)
+{
+    (void)state;
+    struct names n = names_of("later");
+    make_topic(n.topic, 2);
+    uint64_t sum = produce(n.topic, 2, 0, 1000);
+    struct toy_store store;
+    toy_store_init(&store);
+    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    atomic_store(&toy->refusals, 1);
+    toy_run(toy);
+    toy_wait_reason(toy, "wait for their leader");
+    toy_wait_applied(&store, 1000);
+    toy_wait_reason(toy, NULL);
+    assert_int_equal(toy_sum(&store), sum);
+    assert_int_equal(atomic_load(&toy->assigned), 2);
+    toy_stop(toy);
+    toy_store_done(&store);
+}
+
 static void test_start_by_time(void **state)
 {
     (void)state;
@@ -772,6 +793,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_deleted_topic_comes_back),
         cmocka_unit_test(test_same_member_twice),
         cmocka_unit_test(test_commits_with_metadata),
+        cmocka_unit_test(test_unavailable_assignment_is_repeated),
         cmocka_unit_test(test_start_by_time),
         cmocka_unit_test(test_slow_handler_under_small_limits),
         cmocka_unit_test(test_topic_grows),

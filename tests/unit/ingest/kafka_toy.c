@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/value.h"
 
 #define MS 1000000LL
@@ -58,6 +59,10 @@ static int on_assigned(void *context, const struct source_assignment *a, void **
     CHECK(a->partition < TOY_PARTITIONS_MAX);
     CHECK(a->low >= 0 && a->low <= a->high);
     toy->control = pthread_self();
+    if (atomic_load(&toy->refusals) > 0) {
+        atomic_fetch_sub(&toy->refusals, 1);
+        return error_set(error, WEIR_E_UNAVAILABLE, "not yet");
+    }
     int64_t first = first_offset(toy, a);
     pthread_mutex_lock(&toy->store->lock);
     CHECK(!p->owner);

@@ -61,6 +61,7 @@ struct toy {
     _Atomic uint64_t holds;
     _Atomic uint64_t ticks;
     _Atomic uint64_t delivered; /* batches */
+    _Atomic int refusals;       /* assigned answers "unavailable" so many times */
     _Atomic bool latest;        /* begin at the end where nothing is stored */
     _Atomic int64_t start_ms;   /* > 0: begin there where nothing is stored */
     bool commits;               /* commit in revoked and rebalanced */
