@@ -14,8 +14,7 @@ uint32_t selection_subtract(struct selection all, const uint16_t *some, uint32_t
                             uint16_t *out)
 {
     uint32_t kept = 0, next = 0;
-    EACH_ROW(all, row)
-    {
+    for (EACH_ROW(all, row)) {
         if (next < some_count && some[next] == row)
             next++;
         else
@@ -112,16 +111,16 @@ void vec_copy(struct vec *to, const struct vec *from, struct selection rows)
 {
     switch (value_bytes(to->c.type)) {
     case 1:
-        EACH_ROW(rows, row)
-        to->c.bools[row] = from->c.bools[row & from->mask];
+        for (EACH_ROW(rows, row))
+            to->c.bools[row] = from->c.bools[row & from->mask];
         break;
     case 8:
-        EACH_ROW(rows, row)
-        to->c.ints[row] = from->c.ints[row & from->mask];
+        for (EACH_ROW(rows, row))
+            to->c.ints[row] = from->c.ints[row & from->mask];
         break;
     default:
-        EACH_ROW(rows, row)
-        to->c.strs[row] = from->c.strs[row & from->mask];
+        for (EACH_ROW(rows, row))
+            to->c.strs[row] = from->c.strs[row & from->mask];
     }
 }
 
@@ -265,8 +264,7 @@ struct vec *eval_call(const struct node *node, struct eval *eval, struct selecti
     if (!call.out || (!nulls && !vec_valid_from(eval, call.out, args, node->count)))
         return NULL;
     bool check = !nulls && call.out->c.valid;
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         if (check && !all_valid(&call, row)) {
             vec_clear(call.out, row);
         } else if (!function->row(&call, row)) {

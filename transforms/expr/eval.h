@@ -42,12 +42,12 @@ struct eval {
     uint32_t rows;
 };
 
-/* Each row of a selection, for loops whose body is not tight. */
+/* `for (EACH_ROW(selection, row))`: where the body is not tight. */
 #define EACH_ROW(selection, row)                                                                   \
-    for (uint32_t row##_i = 0, row;                                                                \
-         row##_i < (selection).count &&                                                            \
-         (row = (selection).rows ? (selection).rows[row##_i] : row##_i, true);                     \
-         row##_i++)
+    uint32_t row##_i = 0, row;                                                                     \
+    row##_i < (selection).count &&                                                                 \
+        (row = (selection).rows ? (selection).rows[row##_i] : row##_i, true);                      \
+    row##_i++
 
 static inline struct vec *node_run(const struct node *node, struct eval *eval,
                                    struct selection rows)

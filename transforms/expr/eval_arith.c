@@ -91,8 +91,7 @@ static void reject_overflow(struct eval *eval, const struct node *node, struct v
 static void find_overflows(struct eval *eval, const struct node *node, struct vec *out,
                            const struct vec *a, const struct vec *b, struct selection rows)
 {
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         if (vec_valid(a, row) && vec_valid(b, row) &&
             overflows(node->kind, a->c.ints[row & a->mask], b->c.ints[row & b->mask]))
             reject_overflow(eval, node, out, row);
@@ -104,8 +103,7 @@ static bool divide(struct eval *eval, const struct node *node, struct vec *out, 
                    const struct vec *b, struct selection rows)
 {
     bool remainder = node->kind == NODE_REMAINDER;
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         int64_t x = a->c.ints[row & a->mask], y = b->c.ints[row & b->mask];
         if (likely(y != 0 && y != -1)) {
             out->c.ints[row] = remainder ? x % y : x / y;
@@ -134,11 +132,11 @@ static void divide_by(struct vec *out, const struct vec *a, int64_t y, bool rema
     const int64_t *xs = a->c.ints;
     int64_t *restrict zs = out->c.ints;
     if (remainder) {
-        EACH_ROW(rows, row)
-        zs[row] = xs[row & a->mask] % y;
+        for (EACH_ROW(rows, row))
+            zs[row] = xs[row & a->mask] % y;
     } else {
-        EACH_ROW(rows, row)
-        zs[row] = xs[row & a->mask] / y;
+        for (EACH_ROW(rows, row))
+            zs[row] = xs[row & a->mask] / y;
     }
 }
 
@@ -239,8 +237,7 @@ FLOAT_LOOP(loop_float_divide, /)
 static void find_infinities(struct eval *eval, const struct node *node, struct vec *out,
                             struct selection rows)
 {
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         if (vec_valid(out, row) && !__builtin_isfinite(out->c.floats[row]))
             reject_overflow(eval, node, out, row);
     }
@@ -262,8 +259,7 @@ static bool float_divide(struct eval *eval, const struct node *node, struct vec 
                          const struct vec *a, const struct vec *b, struct selection rows)
 {
     bool remainder = node->kind == NODE_REMAINDER;
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         out->c.floats[row] = 0;
         if (!vec_valid(a, row) || !vec_valid(b, row))
             continue;
@@ -324,12 +320,11 @@ struct vec *eval_negate(const struct node *node, struct eval *eval, struct selec
     const struct vec *a = o.args[0];
     if (node->type.kind == WEIR_FLOAT) {
         /* 0 - x, so that there is no -0.0, as in SQLite. */
-        EACH_ROW(rows, row)
-        o.out->c.floats[row] = 0.0 - a->c.floats[row & a->mask];
+        for (EACH_ROW(rows, row))
+            o.out->c.floats[row] = 0.0 - a->c.floats[row & a->mask];
         return o.out;
     }
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         int64_t x = a->c.ints[row & a->mask];
         if (likely(x != INT64_MIN))
             o.out->c.ints[row] = -x;
@@ -346,8 +341,8 @@ struct vec *eval_bit_not(const struct node *node, struct eval *eval, struct sele
     struct operands o;
     if (!operands_run(&o, node, eval, rows))
         return NULL;
-    EACH_ROW(rows, row)
-    o.out->c.ints[row] = ~o.args[0]->c.ints[row & o.args[0]->mask];
+    for (EACH_ROW(rows, row))
+        o.out->c.ints[row] = ~o.args[0]->c.ints[row & o.args[0]->mask];
     return o.out;
 }
 
@@ -375,8 +370,8 @@ struct vec *eval_bits(const struct node *node, struct eval *eval, struct selecti
         loop_or(o.out->c.ints, a, b, selection_widen(eval, rows));
     } else {
         bool left = node->kind == NODE_SHIFT_LEFT;
-        EACH_ROW(rows, row)
-        o.out->c.ints[row] = shift(a->c.ints[row & a->mask], b->c.ints[row & b->mask], left);
+        for (EACH_ROW(rows, row))
+            o.out->c.ints[row] = shift(a->c.ints[row & a->mask], b->c.ints[row & b->mask], left);
     }
     return o.out;
 }

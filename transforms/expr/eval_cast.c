@@ -376,8 +376,7 @@ struct vec *eval_cast(const struct node *node, struct eval *eval, struct selecti
     if (cast_loop(&cast, rows))
         return cast.out;
     cast_row *row_function = row_for(from->c.type, node->type);
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         if (!vec_valid(from, row)) {
             vec_clear(cast.out, row);
             continue;

@@ -283,8 +283,8 @@ static enum node_kind constant_right(enum node_kind op, const struct vec **a, co
 static void compare_bools(uint8_t *out, enum node_kind op, const struct vec *a, const struct vec *b,
                           struct selection rows)
 {
-    EACH_ROW(rows, row)
-    out[row] = vec_valid(a, row) && vec_valid(b, row) && row_fits(op, a, b, row);
+    for (EACH_ROW(rows, row))
+        out[row] = vec_valid(a, row) && vec_valid(b, row) && row_fits(op, a, b, row);
 }
 
 struct vec *compare_vecs(struct eval *eval, enum node_kind op, struct vec *a, struct vec *b,
@@ -330,8 +330,7 @@ uint32_t compare_filter(enum node_kind op, const struct vec *a, const struct vec
     } else if (short_applies(op, a, b)) {
         kept = filter_short(out, a, b->c.strs[0], op == NODE_EQUAL, rows);
     } else {
-        EACH_ROW(rows, row)
-        {
+        for (EACH_ROW(rows, row)) {
             out[kept] = (uint16_t)row;
             kept += vec_valid(a, row) && vec_valid(b, row) && row_fits(op, a, b, row);
         }
@@ -357,8 +356,7 @@ struct vec *eval_is(const struct node *node, struct eval *eval, struct selection
     if (!out)
         return NULL;
     bool want = node->kind == NODE_IS;
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         bool x = vec_valid(a, row), y = vec_valid(b, row);
         bool same = x && y ? row_fits(NODE_EQUAL, a, b, row) : x == y;
         out->c.bools[row] = same == want;
@@ -373,8 +371,8 @@ struct vec *eval_is_null(const struct node *node, struct eval *eval, struct sele
     if (!out)
         return NULL;
     bool want = node->kind == NODE_NOT_NULL;
-    EACH_ROW(rows, row)
-    out->c.bools[row] = vec_valid(a, row) == want;
+    for (EACH_ROW(rows, row))
+        out->c.bools[row] = vec_valid(a, row) == want;
     return out;
 }
 
@@ -393,12 +391,11 @@ struct vec *eval_between(const struct node *node, struct eval *eval, struct sele
     if (!out)
         return NULL;
     if (!low->c.valid && !high->c.valid) {
-        EACH_ROW(rows, row)
-        out->c.bools[row] = low->c.bools[row] & high->c.bools[row];
+        for (EACH_ROW(rows, row))
+            out->c.bools[row] = low->c.bools[row] & high->c.bools[row];
         return out;
     }
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         bool low_known = vec_valid(low, row), high_known = vec_valid(high, row);
         bool no = (low_known && !low->c.bools[row]) || (high_known && !high->c.bools[row]);
         out->c.bools[row] = !no;

@@ -20,8 +20,8 @@ struct vec *eval_not(const struct node *node, struct eval *eval, struct selectio
         for (uint32_t i = 0; i < wide.count; i++)
             to[i] = !from[i];
     } else {
-        EACH_ROW(rows, row)
-        to[row] = !from[row & a->mask];
+        for (EACH_ROW(rows, row))
+            to[row] = !from[row & a->mask];
     }
     return out;
 }
@@ -35,16 +35,15 @@ static struct vec *eval_chain(const struct node *node, struct eval *eval, struct
     uint16_t *open = selection_new(eval, rows.count);
     if (!out || !open)
         return NULL;
-    EACH_ROW(rows, row)
-    out->c.bools[row] = !decides;
+    for (EACH_ROW(rows, row))
+        out->c.bools[row] = !decides;
     struct selection left = rows;
     for (uint32_t i = 0; i < node->count && left.count; i++) {
         const struct vec *arg = node_run(node->args[i], eval, left);
         if (!arg)
             return NULL;
         uint32_t kept = 0;
-        EACH_ROW(left, row)
-        {
+        for (EACH_ROW(left, row)) {
             bool known = vec_valid(arg, row);
             bool decided = known && (bool)arg->c.bools[row & arg->mask] == decides;
             if (decided)
@@ -95,8 +94,7 @@ static bool choice_put(struct choice *choice, const struct vec *from, struct sel
         vec_copy(out, from, rows);
         return true;
     }
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         if (vec_valid(from, row)) {
             vec_copy(out, from, (struct selection){(uint16_t[]){(uint16_t)row}, 1});
         } else {
@@ -110,8 +108,7 @@ static bool choice_put(struct choice *choice, const struct vec *from, struct sel
 
 static bool choice_null(struct choice *choice)
 {
-    EACH_ROW(choice->left, row)
-    {
+    for (EACH_ROW(choice->left, row)) {
         vec_clear(choice->out, row);
         if (!vec_set_null(choice->eval, choice->out, row))
             return false;
@@ -197,8 +194,7 @@ struct vec *eval_coalesce(const struct node *node, struct eval *eval, struct sel
         if (last || !from->c.valid)
             return choice_put(&choice, from, choice.left) ? choice.out : NULL;
         uint32_t left = 0;
-        EACH_ROW(choice.left, row)
-        {
+        for (EACH_ROW(choice.left, row)) {
             if (vec_valid(from, row))
                 vec_copy(choice.out, from, (struct selection){(uint16_t[]){(uint16_t)row}, 1});
             else
@@ -245,8 +241,7 @@ struct vec *eval_extreme(const struct node *node, struct eval *eval, struct sele
         struct vec *arg = node_run(node->args[i], eval, rows);
         if (!arg || !vec_valid_from(eval, out, &arg, 1))
             return NULL;
-        EACH_ROW(rows, row)
-        {
+        for (EACH_ROW(rows, row)) {
             struct selection one = {(uint16_t[]){(uint16_t)row}, 1};
             if (out->c.valid && !((out->c.valid[row >> 6] >> (row & 63)) & 1)) {
                 vec_clear(out, row);

@@ -13,8 +13,7 @@ bool filter_vec(const struct vec *vec, struct selection rows, bool want, uint16_
     uint32_t kept = 0;
     const uint8_t *bools = vec->c.bools;
     if (vec->c.valid || !vec->mask) {
-        EACH_ROW(rows, row)
-        {
+        for (EACH_ROW(rows, row)) {
             bool is = vec_valid(vec, row) && (bool)bools[row & vec->mask] == want;
             out[kept] = (uint16_t)row;
             kept += is;
@@ -60,8 +59,8 @@ static bool filter_some(const struct node *node, struct eval *eval, struct selec
     if (!some || !left || !all)
         return false;
     uint32_t kept = 0;
-    EACH_ROW(rows, row)
-    all[kept++] = (uint16_t)row; /* out may be rows.rows */
+    for (EACH_ROW(rows, row))
+        all[kept++] = (uint16_t)row; /* out may be rows.rows */
     struct selection open = rows;
     for (uint32_t i = 0; i < node->count && open.count; i++) {
         uint32_t count;
@@ -118,8 +117,7 @@ static bool filter_is_null(const struct node *node, struct eval *eval, struct se
         return false;
     bool want_valid = (node->kind == NODE_NOT_NULL) == want;
     uint32_t kept = 0;
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         out[kept] = (uint16_t)row;
         kept += vec_valid(a, row) == want_valid;
     }

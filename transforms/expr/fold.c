@@ -68,7 +68,7 @@ static bool take_value(struct compiler *compiler, struct node *node, const struc
 bool fold_node(struct compiler *compiler, struct node **slot)
 {
     struct node *node = *slot;
-    if (node->kind == NODE_CONSTANT || node->kind == NODE_COLUMN || node->volatile_ ||
+    if (node->kind == NODE_CONSTANT || node->kind == NODE_COLUMN || node->per_batch ||
         !all_constant(node))
         return true;
     struct batch *batch = scratch_batch(compiler);

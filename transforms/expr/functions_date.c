@@ -141,7 +141,7 @@ static bool compile_date(struct compiler *compiler, struct node *node, uint32_t 
         !read_modifiers(compiler, node, modifiers, program))
         return false;
     if (program->source == DATE_NOW) {
-        node->volatile_ = true;
+        node->per_batch = true;
         node->count = 0;
     } else {
         node->args[0] = node->args[at];

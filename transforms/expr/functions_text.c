@@ -302,8 +302,7 @@ struct vec *eval_concat(const struct node *node, struct eval *eval, struct selec
     struct texts texts = {NULL, NULL};
     if (!out || !vec_valid_from(eval, out, args, node->count))
         return NULL;
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         if (!vec_valid(out, row)) {
             vec_clear(out, row);
             continue;

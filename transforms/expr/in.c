@@ -154,8 +154,7 @@ static void few_ints(const struct in_set *set, const struct vec *value, struct v
     int64_t items[FEW_ITEMS];
     for (uint32_t i = 0; i < FEW_ITEMS; i++)
         items[i] = set->ints[i < set->count ? i : 0];
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         int64_t x = value->c.ints[row];
         out->c.bools[row] = (x == items[0]) | (x == items[1]) | (x == items[2]) | (x == items[3]);
     }
@@ -169,8 +168,7 @@ static bool in_set(const struct in_set *set, const struct vec *value, struct vec
         kind != WEIR_BOOL && !set->text) {
         few_ints(set, value, out, rows);
     } else {
-        EACH_ROW(rows, row)
-        {
+        for (EACH_ROW(rows, row)) {
             bool known = vec_valid(value, row);
             out->c.bools[row] =
                 known && (set->text ? set_has_str(set, value->c.strs[row & value->mask])
@@ -178,8 +176,7 @@ static bool in_set(const struct in_set *set, const struct vec *value, struct vec
         }
     }
     if (set->has_null) {
-        EACH_ROW(rows, row)
-        {
+        for (EACH_ROW(rows, row)) {
             if (!out->c.bools[row] && !vec_set_null(eval, out, row))
                 return false;
         }
@@ -195,15 +192,14 @@ static bool in_items(const struct node *node, struct vec *value, struct vec *out
     uint64_t met_null[WEIR_BATCH_ROWS_MAX / 64] = {0};
     if (!open || !hits)
         return false;
-    EACH_ROW(rows, row)
-    out->c.bools[row] = 0;
+    for (EACH_ROW(rows, row))
+        out->c.bools[row] = 0;
     struct selection left = rows;
     for (uint32_t i = 1; i < node->count && left.count; i++) {
         struct vec *item = node_run(node->args[i], eval, left);
         if (!item)
             return false;
-        EACH_ROW(left, row)
-        {
+        for (EACH_ROW(left, row)) {
             if (!vec_valid(item, row))
                 met_null[row >> 6] |= 1ULL << (row & 63);
         }
@@ -213,8 +209,7 @@ static bool in_items(const struct node *node, struct vec *value, struct vec *out
         left.count = selection_subtract(left, hits, count, open);
         left.rows = open;
     }
-    EACH_ROW(left, row)
-    {
+    for (EACH_ROW(left, row)) {
         if (((met_null[row >> 6] >> (row & 63)) & 1) && !vec_set_null(eval, out, row))
             return false;
     }
@@ -227,8 +222,8 @@ struct vec *eval_in(const struct node *node, struct eval *eval, struct selection
     if (!out)
         return NULL;
     if (node->count == 1) {
-        EACH_ROW(rows, row)
-        out->c.bools[row] = 0;
+        for (EACH_ROW(rows, row))
+            out->c.bools[row] = 0;
         return out;
     }
     struct vec *value = node_run(node->args[0], eval, rows);

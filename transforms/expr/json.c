@@ -247,8 +247,7 @@ struct vec *eval_arrow(const struct node *node, struct eval *eval, struct select
     bool text = node->type.kind == WEIR_STRING, no_memory = false;
     if (!out || !vec_valid_from(eval, out, args, 2))
         return NULL;
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         struct path room;
         const struct path *path;
         struct weir_str value;

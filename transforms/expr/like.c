@@ -359,13 +359,12 @@ struct vec *eval_like(const struct node *node, struct eval *eval, struct selecti
     const struct vec *text = args[0];
     struct pattern pattern = *(const struct pattern *)node->prepared;
     if (node_is_constant(node->args[1])) {
-        EACH_ROW(rows, row)
-        out->c.bools[row] =
-            vec_valid(out, row) && pattern_matches(&pattern, text->c.strs[row & text->mask]);
+        for (EACH_ROW(rows, row))
+            out->c.bools[row] =
+                vec_valid(out, row) && pattern_matches(&pattern, text->c.strs[row & text->mask]);
         return out;
     }
-    EACH_ROW(rows, row)
-    {
+    for (EACH_ROW(rows, row)) {
         out->c.bools[row] = 0;
         if (!vec_valid(out, row))
             continue;

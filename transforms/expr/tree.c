@@ -82,7 +82,7 @@ struct node *node_new(struct compiler *compiler, enum node_kind kind, uint32_t p
         if (!arg)
             return NULL;
         node->args[i] = arg;
-        node->volatile_ |= arg->volatile_;
+        node->per_batch |= arg->per_batch;
         if (arg->depth >= node->depth)
             node->depth = (uint16_t)(arg->depth + 1);
         if (arg->start < node->start)

@@ -86,7 +86,7 @@ struct constant {
 struct node {
     uint8_t kind;   /* enum node_kind */
     bool literal;   /* CONSTANT: stands so in the text */
-    bool volatile_; /* differs from batch to batch: 'now' */
+    bool per_batch; /* differs from batch to batch: 'now' */
     uint16_t depth;
     struct weir_type type;
     uint32_t position;   /* of the operator, name or literal: for messages */

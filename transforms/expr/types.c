@@ -279,7 +279,7 @@ bool null_instead(struct node *node)
     node->kind = NODE_CONSTANT;
     node->eval = eval_constant;
     node->count = 0;
-    node->volatile_ = false;
+    node->per_batch = false;
     node->type.nullable = 1;
     node->constant.valid[0] = 0;
     return true;
@@ -421,6 +421,6 @@ bool type_tree(struct compiler *compiler, struct node **slot)
         if (!type_tree(compiler, node->args + i))
             return false;
     for (uint32_t i = 0; i < node->count; i++)
-        node->volatile_ |= node->args[i]->volatile_;
+        node->per_batch |= node->args[i]->per_batch;
     return type_node(compiler, node) && fold_node(compiler, slot);
 }

@@ -3,15 +3,14 @@
 
 /*
  * What is different on purpose, and so never generated (docs/functions.md tells users):
- *   - text beside numbers in comparisons and arithmetic, numbers as conditions: do not compile
- * here;
+ *   - text beside numbers, numbers as conditions: do not compile here;
  *   - CAST of a text that is no number: rejected here, a prefix or 0 there;
  *   - ints that overflow: rejected here, floats there (generated, but such rows are not compared);
  *   - CASE, coalesce, min .. of ints and floats mixed: one type here, each its own there;
- *   - floats as text unless they are exact in 15 digits; round() likewise: SQLite's releases
- * differ;
+ *   - floats as text unless they are exact in 15 digits, and round() likewise: SQLite's releases
+ *     differ;
  *   - log, log10, log2: SQLite divides ln by a constant, which is off by a bit;
- *   - typeof, the text of a float's infinity, NUL inside texts, blobs as texts.
+ *   - typeof, NUL inside texts, blobs as texts.
  */
 
 void bothf(struct generator *g, const char *format, ...)

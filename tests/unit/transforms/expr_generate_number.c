@@ -202,9 +202,9 @@ static void gen_float_function(struct generator *g, int depth)
         gen_float(g, depth - 1);
         break;
     case 1:
-        both(g, "exp(min(");
+        both(g, "exp(max(min(");
         gen_float(g, depth - 1);
-        both(g, ", 20.0)");
+        both(g, ", 20.0), -20.0)");
         break;
     case 2:
         g->may_reject = true;
