@@ -16,6 +16,9 @@
 _Static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "glibc's mtx_t is a pthread_mutex_t");
 _Static_assert(sizeof(cnd_t) == sizeof(pthread_cond_t), "glibc's cnd_t is a pthread_cond_t");
 
+/* glibc's parameters have reserved names.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 static int result(int error)
 {
     switch (error) {
@@ -132,3 +135,5 @@ int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex,
     return result(
         pthread_cond_timedwait((pthread_cond_t *)condition, (pthread_mutex_t *)mutex, until));
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -17,179 +17,22 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "tests/unit/ingest/kafka_rig.h"
 #include "tests/unit/ingest/kafka_toy.h"
 
 #include <librdkafka/rdkafka.h>
 
 #define PARTITIONS 8
 
-static const char *brokers;
-static uint64_t run_id; /* in names of topics and groups */
-
-struct names {
-    char topic[64];
-    char group[64];
-};
-
-static struct names names_of(const char *test)
-{
-    struct names names;
-    snprintf(names.topic, sizeof names.topic, "%s-%llx", test, (unsigned long long)run_id);
-    snprintf(names.group, sizeof names.group, "g-%s-%llx", test, (unsigned long long)run_id);
-    return names;
-}
-
-static void make_topic(const char *topic, int32_t partitions)
-{
-    struct weir_error error = {0};
-    if (kafka_topic_ensure(brokers, NULL, 0, topic, partitions, &error))
-        fail_msg("%s", error.text);
-}
-
-/* ---- a client of our own, for what the producer of weir does not do ---- */
-
-static rd_kafka_t *client_new(rd_kafka_type_t type, const char *const *settings)
-{
-    char text[512];
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text);
-    for (int i = 0; settings && settings[i]; i += 2)
-        if (rd_kafka_conf_set(conf, settings[i], settings[i + 1], text, sizeof text))
-            fail_msg("%s", text);
-    rd_kafka_t *client = rd_kafka_new(type, conf, text, sizeof text);
-    assert_non_null(client);
-    return client;
-}
-
-static void admin_wait(rd_kafka_queue_t *queue)
-{
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
-    assert_non_null(event);
-    if (rd_kafka_event_error(event))
-        fail_msg("%s", rd_kafka_event_error_string(event));
-    rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-}
-
-static void delete_topic(const char *topic)
-{
-    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_DeleteTopic_t *wanted = rd_kafka_DeleteTopic_new(topic);
-    rd_kafka_DeleteTopics(client, &wanted, 1, NULL, queue);
-    admin_wait(queue);
-    rd_kafka_DeleteTopic_destroy(wanted);
-    rd_kafka_destroy(client);
-}
-
-static void create_partitions(const char *topic, size_t total)
-{
-    char text[256];
-    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_NewPartitions_t *wanted = rd_kafka_NewPartitions_new(topic, total, text, sizeof text);
-    rd_kafka_CreatePartitions(client, &wanted, 1, NULL, queue);
-    admin_wait(queue);
-    rd_kafka_NewPartitions_destroy(wanted);
-    rd_kafka_destroy(client);
-}
-
-static void delete_records(const char *topic, int32_t partition, int64_t before)
-{
-    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = before;
-    rd_kafka_DeleteRecords_t *wanted = rd_kafka_DeleteRecords_new(list);
-    rd_kafka_DeleteRecords(client, &wanted, 1, NULL, queue);
-    admin_wait(queue);
-    rd_kafka_DeleteRecords_destroy(wanted);
-    rd_kafka_topic_partition_list_destroy(list);
-    rd_kafka_destroy(client);
-}
-
-static void send_one(rd_kafka_t *client, const char *topic, int32_t partition, int64_t value)
-{
-    char text[32];
-    int length = snprintf(text, sizeof text, "%lld", (long long)value);
-    rd_kafka_resp_err_t err = rd_kafka_producev(
-        client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_VALUE(text, (size_t)length), RD_KAFKA_V_HEADER("n", text, (ssize_t)length),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-    assert_int_equal(err, 0);
-}
-
-static rd_kafka_t *transactional(const char *id)
-{
-    const char *const settings[] = {"transactional.id", id, "linger.ms", "0", NULL};
-    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, settings);
-    rd_kafka_error_t *error = rd_kafka_init_transactions(client, 30000);
-    if (error)
-        fail_msg("%s", rd_kafka_error_string(error));
-    return client;
-}
-
-/* Sends `count` records of one partition in a transaction; `commit`: 1, 0 abort, -1 leave it open.
- */
-static void transaction(rd_kafka_t *client, const char *topic, int32_t partition, int count,
-                        int commit)
-{
-    assert_null(rd_kafka_begin_transaction(client));
-    for (int i = 0; i < count; i++)
-        send_one(client, topic, partition, 1);
-    assert_int_equal(rd_kafka_flush(client, 10000), 0);
-    rd_kafka_error_t *error = NULL;
-    if (commit >= 0)
-        error = commit ? rd_kafka_commit_transaction(client, 10000)
-                       : rd_kafka_abort_transaction(client, 10000);
-    if (error)
-        fail_msg("%s", rd_kafka_error_string(error));
-}
-
-/* Values from .. from + count - 1 over the partitions in turn, under keys of so many bytes; returns
- * their sum. */
-static uint64_t produce_keyed(const char *topic, int32_t partitions, int64_t from, int64_t count,
-                              size_t key_bytes)
-{
-    char key[1024] = "";
-    assert_true(key_bytes < sizeof key);
-    memset(key, 'k', key_bytes);
-    struct kafka_producer *producer;
-    struct weir_error error = {0};
-    assert_int_equal(kafka_producer_new(brokers, NULL, 0, &producer, &error), 0);
-    uint64_t sum = 0, delivered = 0;
-    for (int64_t i = 0; i < count; i++) {
-        char value[32];
-        snprintf(value, sizeof value, "%lld", (long long)(from + i));
-        if (kafka_producer_send(producer, topic, (int32_t)(i % partitions),
-                                str_make(key_bytes ? key : NULL, key_bytes), str_of(value), -1,
-                                &error))
-            fail_msg("%s", error.text);
-        sum += (uint64_t)(from + i);
-    }
-    if (kafka_producer_flush(producer, 60000, &delivered, &error))
-        fail_msg("%s", error.text);
-    assert_int_equal(delivered, count);
-    kafka_producer_free(producer);
-    return sum;
-}
-
-static uint64_t produce(const char *topic, int32_t partitions, int64_t from, int64_t count)
-{
-    return produce_keyed(topic, partitions, from, count, 0);
-}
-
-/* ---- tests ---- */
-
 static void test_all_once(void **state)
 {
     (void)state;
-    struct names n = names_of("all");
-    make_topic(n.topic, PARTITIONS);
-    uint64_t sum = produce(n.topic, PARTITIONS, 0, 400000);
+    struct rig_names n = rig_names("all");
+    rig_topic(n.topic, PARTITIONS);
+    uint64_t sum = rig_produce(n.topic, PARTITIONS, 0, 400000);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 2);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 2);
     toy_wait_applied(&store, 400000);
     for (int32_t i = 0; i < PARTITIONS; i++)
         toy_wait_next(&store, i, 400000 / PARTITIONS);
@@ -203,16 +46,16 @@ static void test_all_once(void **state)
 static void test_headers(void **state)
 {
     (void)state;
-    struct names n = names_of("headers");
-    make_topic(n.topic, 1);
-    rd_kafka_t *client = client_new(RD_KAFKA_PRODUCER, NULL);
+    struct rig_names n = rig_names("headers");
+    rig_topic(n.topic, 1);
+    rd_kafka_t *client = rig_client(RD_KAFKA_PRODUCER, NULL);
     for (int i = 0; i < 100; i++)
-        send_one(client, n.topic, 0, i);
+        rig_send(client, n.topic, 0, i);
     assert_int_equal(rd_kafka_flush(client, 10000), 0);
     rd_kafka_destroy(client);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_applied(&store, 100);
     assert_int_equal(store.partitions[0].headers, 100);
     toy_stop(toy);
@@ -229,7 +72,7 @@ static void *flow_main(void *argument)
 {
     struct flow *flow = argument;
     while (!atomic_load(&flow->stop)) {
-        flow->sum += produce(flow->topic, PARTITIONS, (int64_t)flow->count, 8000);
+        flow->sum += rig_produce(flow->topic, PARTITIONS, (int64_t)flow->count, 8000);
         flow->count += 8000;
     }
     return NULL;
@@ -238,18 +81,18 @@ static void *flow_main(void *argument)
 /* Members come and go under load; every record is applied once. */
 static void churn(const char *test, bool is_static)
 {
-    struct names n = names_of(test);
-    make_topic(n.topic, PARTITIONS);
+    struct rig_names n = rig_names(test);
+    rig_topic(n.topic, PARTITIONS);
     struct flow flow = {.topic = n.topic};
     struct toy_store store;
     toy_store_init(&store);
     pthread_t producer;
     pthread_create(&producer, NULL, flow_main, &flow);
-    struct toy *first = toy_start(&store, brokers, n.topic, n.group, is_static ? "a" : NULL, 2);
+    struct toy *first = toy_start(&store, rig_brokers, n.topic, n.group, is_static ? "a" : NULL, 2);
     toy_wait_assigned(first, PARTITIONS);
     for (int i = 0; i < (is_static ? 2 : 8); i++) {
         struct toy *second =
-            toy_start(&store, brokers, n.topic, n.group, is_static ? "b" : NULL, 2);
+            toy_start(&store, rig_brokers, n.topic, n.group, is_static ? "b" : NULL, 2);
         toy_wait_assigned(second, PARTITIONS / 2);
         toy_wait_applied(&store, toy_applied(&store) + 5000);
         if (i & 1) { /* the older one leaves */
@@ -261,7 +104,7 @@ static void churn(const char *test, bool is_static)
         if (!is_static)
             toy_wait_assigned(first, PARTITIONS);
         if (is_static && (i & 1) == 0) { /* the same member again: its partitions wait for it */
-            second = toy_start(&store, brokers, n.topic, n.group, "b", 2);
+            second = toy_start(&store, rig_brokers, n.topic, n.group, "b", 2);
             toy_wait_assigned(second, PARTITIONS / 2);
             toy_stop(second);
         }
@@ -290,15 +133,15 @@ static void test_churn_static(void **state)
 static void test_gap_at_assignment(void **state)
 {
     (void)state;
-    struct names n = names_of("gap");
-    make_topic(n.topic, 2);
-    produce(n.topic, 2, 0, 2000);
-    delete_records(n.topic, 0, 600);
+    struct rig_names n = rig_names("gap");
+    rig_topic(n.topic, 2);
+    rig_produce(n.topic, 2, 0, 2000);
+    rig_delete_records(n.topic, 0, 600);
     struct toy_store store;
     toy_store_init(&store);
     store.partitions[0].next = 100; /* what a snapshot would say */
     store.partitions[1].next = 5000;
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_next(&store, 0, 1000);
     toy_wait_applied(&store, 400 + 1000);
     assert_int_equal(toy->gaps, 2);
@@ -311,17 +154,17 @@ static void test_gap_at_assignment(void **state)
 static void test_gap_while_running(void **state)
 {
     (void)state;
-    struct names n = names_of("passed");
-    make_topic(n.topic, 2);
+    struct rig_names n = rig_names("passed");
+    rig_topic(n.topic, 2);
     struct toy_store store;
     toy_store_init(&store);
-    produce(n.topic, 2, 0, 200);
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    rig_produce(n.topic, 2, 0, 200);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_applied(&store, 200);
     toy->source->ops->pause(toy->source, true);
     toy_wait_ticks(toy, 5);
-    produce(n.topic, 2, 200, 2000);
-    delete_records(n.topic, 0, 700);
+    rig_produce(n.topic, 2, 200, 2000);
+    rig_delete_records(n.topic, 0, 700);
     toy->source->ops->pause(toy->source, false);
     toy_wait_next(&store, 1, 1100);
     toy_wait_next(&store, 0, 1100);
@@ -338,35 +181,35 @@ static void test_gap_while_running(void **state)
 static void test_transactions(void **state)
 {
     (void)state;
-    struct names n = names_of("txn");
-    make_topic(n.topic, 1);
-    rd_kafka_t *client = transactional(n.topic);
+    struct rig_names n = rig_names("txn");
+    rig_topic(n.topic, 1);
+    rd_kafka_t *client = rig_transactional(n.topic);
     struct toy_store store;
     toy_store_init(&store);
-    transaction(client, n.topic, 0, 3, 1); /* 0-2, control 3 */
-    transaction(client, n.topic, 0, 4, 0); /* 4-7, control 8 */
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    rig_transaction(client, n.topic, 0, 3, 1); /* 0-2, control 3 */
+    rig_transaction(client, n.topic, 0, 4, 0); /* 4-7, control 8 */
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_next(&store, 0, 9);
     assert_int_equal(toy_applied(&store), 3);
-    transaction(client, n.topic, 0, 3, 1); /* 9-11, control 12 */
-    transaction(client, n.topic, 0, 4, 0); /* 13-16, control 17 */
+    rig_transaction(client, n.topic, 0, 3, 1); /* 9-11, control 12 */
+    rig_transaction(client, n.topic, 0, 4, 0); /* 13-16, control 17 */
     toy_wait_next(&store, 0, 18);
     assert_int_equal(toy_applied(&store), 6);
-    transaction(client, n.topic, 0, 3, -1); /* open: 18-20 */
-    produce(n.topic, 1, 1, 1);              /* 21, held back by it */
+    rig_transaction(client, n.topic, 0, 3, -1); /* open: 18-20 */
+    rig_produce(n.topic, 1, 1, 1);              /* 21, held back by it */
     toy_stop(toy);
 
     /* Begun on a control record, and inside an aborted range. */
     for (int64_t next = 12; next < 18; next++) {
         store.partitions[0].next = next;
-        toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+        toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
         toy_wait_next(&store, 0, 18);
         toy_stop(toy);
     }
     assert_int_equal(toy_applied(&store), 6);
     rd_kafka_error_t *error = rd_kafka_commit_transaction(client, 10000);
     assert_null(error);
-    toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_next(&store, 0, 23);
     assert_int_equal(toy_applied(&store), 10);
     toy_stop(toy);
@@ -378,22 +221,22 @@ static void test_transactions(void **state)
 static void test_holds_among_control_records(void **state)
 {
     (void)state;
-    struct names n = names_of("holds");
-    make_topic(n.topic, 2);
-    rd_kafka_t *client = transactional(n.topic);
+    struct rig_names n = rig_names("holds");
+    rig_topic(n.topic, 2);
+    rd_kafka_t *client = rig_transactional(n.topic);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 2);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 2);
     toy_wait_assigned(toy, 2);
     uint64_t expected = 0;
     for (int i = 0; i < 300; i++) {
         atomic_store(&toy->hold, i % 7 == 3);
         toy->source->ops->pause(toy->source, i % 5 == 4);
-        transaction(client, n.topic, i & 1, 5, i % 3 != 0);
+        rig_transaction(client, n.topic, i & 1, 5, i % 3 != 0);
         expected += i % 3 != 0 ? 5 : 0;
         if (i % 60 == 59) { /* not waited for: some of it is in queues */
             toy_stop(toy);
-            toy = toy_start(&store, brokers, n.topic, n.group, NULL, 2);
+            toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 2);
         }
     }
     atomic_store(&toy->hold, false);
@@ -411,11 +254,11 @@ static void test_pauses_among_control_records(void **state)
 {
     (void)state;
     enum { TRANSACTIONS = 1000, RECORDS = 5 };
-    struct names n = names_of("pauses");
-    make_topic(n.topic, 1);
-    rd_kafka_t *client = transactional(n.topic);
+    struct rig_names n = rig_names("pauses");
+    rig_topic(n.topic, 1);
+    rd_kafka_t *client = rig_transactional(n.topic);
     for (int i = 0; i < TRANSACTIONS; i++)
-        transaction(client, n.topic, 0, RECORDS, 1);
+        rig_transaction(client, n.topic, 0, RECORDS, 1);
     rd_kafka_destroy(client);
     for (int round = 0; round < 3; round++) {
         struct toy_store store;
@@ -425,7 +268,7 @@ static void test_pauses_among_control_records(void **state)
             {"fetch.min.bytes", "10000000", false, {NULL, 0, 0}},
             {"fetch.wait.max.ms", "100", false, {NULL, 0, 0}},
         };
-        struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, slow, 2);
+        struct toy *toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 1, slow, 2);
         toy->work_ns = 300000;
         toy_run(toy);
         for (uint32_t i = 0; toy_next(&store, 0) < TRANSACTIONS * (RECORDS + 1); i++) {
@@ -442,13 +285,13 @@ static void test_pauses_among_control_records(void **state)
 static void test_missing_topic_appears(void **state)
 {
     (void)state;
-    struct names n = names_of("missing");
+    struct rig_names n = rig_names("missing");
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_reason(toy, "does not exist");
-    make_topic(n.topic, 2);
-    produce(n.topic, 2, 0, 100);
+    rig_topic(n.topic, 2);
+    rig_produce(n.topic, 2, 0, 100);
     toy_wait_applied(&store, 100);
     toy_wait_reason(toy, NULL);
     toy_stop(toy);
@@ -458,18 +301,18 @@ static void test_missing_topic_appears(void **state)
 static void test_deleted_topic_comes_back(void **state)
 {
     (void)state;
-    struct names n = names_of("deleted");
-    make_topic(n.topic, 2);
-    produce(n.topic, 2, 0, 1000);
+    struct rig_names n = rig_names("deleted");
+    rig_topic(n.topic, 2);
+    rig_produce(n.topic, 2, 0, 1000);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_applied(&store, 1000);
-    delete_topic(n.topic);
+    rig_delete_topic(n.topic);
     toy_wait_reason(toy, "does not exist");
     assert_true(store.partitions[0].stopped == 1 && store.partitions[0].why == SOURCE_STOP_DELETED);
-    make_topic(n.topic, 2);
-    produce(n.topic, 2, 0, 600);
+    rig_topic(n.topic, 2);
+    rig_produce(n.topic, 2, 0, 600);
     toy_wait_applied(&store, 1000 + 600); /* another log: its end is below what was stored */
     assert_int_equal(toy->gaps, 2);
     toy_wait_reason(toy, NULL);
@@ -480,18 +323,18 @@ static void test_deleted_topic_comes_back(void **state)
 static void test_same_member_twice(void **state)
 {
     (void)state;
-    struct names n = names_of("fenced");
-    make_topic(n.topic, 2);
+    struct rig_names n = rig_names("fenced");
+    rig_topic(n.topic, 2);
     struct toy_store store, other;
     toy_store_init(&store);
     toy_store_init(&other);
-    struct toy *first = toy_start(&store, brokers, n.topic, n.group, "same", 1);
+    struct toy *first = toy_start(&store, rig_brokers, n.topic, n.group, "same", 1);
     toy_wait_assigned(first, 2);
-    struct toy *second = toy_start(&other, brokers, n.topic, n.group, "same", 1);
+    struct toy *second = toy_start(&other, rig_brokers, n.topic, n.group, "same", 1);
     toy_wait_assigned(second, 2);
     toy_wait_reason(first, "another process has joined");
     toy_wait_assigned(first, 0);
-    produce(n.topic, 2, 0, 100);
+    rig_produce(n.topic, 2, 0, 100);
     toy_wait_applied(&other, 100);
     assert_int_equal(toy_applied(&store), 0);
     toy_stop(first);
@@ -500,11 +343,11 @@ static void test_same_member_twice(void **state)
     toy_store_done(&other);
 }
 
-static void committed(const struct names *n, int32_t partition, int64_t *ret_offset, char *metadata,
-                      size_t size)
+static void committed(const struct rig_names *n, int32_t partition, int64_t *ret_offset,
+                      char *metadata, size_t size)
 {
     const char *const settings[] = {"group.id", n->group, NULL};
-    rd_kafka_t *client = client_new(RD_KAFKA_CONSUMER, settings);
+    rd_kafka_t *client = rig_client(RD_KAFKA_CONSUMER, settings);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, n->topic, partition);
     assert_int_equal(rd_kafka_committed(client, list, 10000), 0);
@@ -518,12 +361,12 @@ static void committed(const struct names *n, int32_t partition, int64_t *ret_off
 static void test_commits_with_metadata(void **state)
 {
     (void)state;
-    struct names n = names_of("commits");
-    make_topic(n.topic, 2);
-    produce(n.topic, 2, 0, 100);
+    struct rig_names n = rig_names("commits");
+    rig_topic(n.topic, 2);
+    rig_produce(n.topic, 2, 0, 100);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    struct toy *toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 1, NULL, 0);
     toy->commits = true;
     toy_run(toy);
     toy_wait_applied(&store, 100);
@@ -554,12 +397,12 @@ static void test_commits_with_metadata(void **state)
 static void test_unavailable_assignment_is_repeated(void **state)
 {
     (void)state;
-    struct names n = names_of("later");
-    make_topic(n.topic, 2);
-    uint64_t sum = produce(n.topic, 2, 0, 1000);
+    struct rig_names n = rig_names("later");
+    rig_topic(n.topic, 2);
+    uint64_t sum = rig_produce(n.topic, 2, 0, 1000);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    struct toy *toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 1, NULL, 0);
     atomic_store(&toy->refusals, 1);
     toy_run(toy);
     toy_wait_reason(toy, "wait for their leader");
@@ -574,11 +417,11 @@ static void test_unavailable_assignment_is_repeated(void **state)
 static void test_start_by_time(void **state)
 {
     (void)state;
-    struct names n = names_of("time");
-    make_topic(n.topic, 1);
+    struct rig_names n = rig_names("time");
+    rig_topic(n.topic, 1);
     struct kafka_producer *producer;
     struct weir_error error = {0};
-    assert_int_equal(kafka_producer_new(brokers, NULL, 0, &producer, &error), 0);
+    assert_int_equal(kafka_producer_new(rig_brokers, NULL, 0, &producer, &error), 0);
     int64_t now_ms = clock_wall_ns() / 1000000;
     for (int i = 0; i < 10; i++)
         assert_int_equal(kafka_producer_send(producer, n.topic, 0, str_make(NULL, 0), str_of("1"),
@@ -588,7 +431,7 @@ static void test_start_by_time(void **state)
     kafka_producer_free(producer);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    struct toy *toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 1, NULL, 0);
     atomic_store(&toy->start_ms, now_ms - 4500);
     toy_run(toy);
     toy_wait_next(&store, 0, 10);
@@ -596,7 +439,7 @@ static void test_start_by_time(void **state)
     toy_stop(toy);
 
     toy_store_init(&store);
-    toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 1, NULL, 0);
     atomic_store(&toy->start_ms, now_ms + 60000); /* younger than all: the end */
     toy_run(toy);
     toy_wait_next(&store, 0, 10);
@@ -608,16 +451,16 @@ static void test_start_by_time(void **state)
 static void test_slow_handler_under_small_limits(void **state)
 {
     (void)state;
-    struct names n = names_of("slow");
-    make_topic(n.topic, 2);
-    uint64_t sum = produce(n.topic, 2, 0, 200000);
+    struct rig_names n = rig_names("slow");
+    rig_topic(n.topic, 2);
+    uint64_t sum = rig_produce(n.topic, 2, 0, 200000);
     struct toy_store store;
     toy_store_init(&store);
     const struct kafka_property limits[] = {
         {"queued.min.messages", "1000", false, {NULL, 0, 0}},
         {"queued.max.messages.kbytes", "64", false, {NULL, 0, 0}},
     };
-    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 2, limits, 2);
+    struct toy *toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 2, limits, 2);
     toy->work_ns = 1000000; /* about a microsecond a record */
     toy_run(toy);
     toy_wait_applied(&store, 200000);
@@ -630,18 +473,18 @@ static void test_slow_handler_under_small_limits(void **state)
 static void test_topic_grows(void **state)
 {
     (void)state;
-    struct names n = names_of("grows");
-    make_topic(n.topic, 2);
-    produce(n.topic, 2, 0, 100);
+    struct rig_names n = rig_names("grows");
+    rig_topic(n.topic, 2);
+    rig_produce(n.topic, 2, 0, 100);
     struct toy_store store;
     toy_store_init(&store);
     const struct kafka_property often = {
         "topic.metadata.refresh.interval.ms", "500", false, {NULL, 0, 0}};
-    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 2, &often, 1);
+    struct toy *toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 2, &often, 1);
     toy_run(toy);
     toy_wait_applied(&store, 100);
-    create_partitions(n.topic, 5);
-    produce(n.topic, 5, 0, 500);
+    rig_grow_topic(n.topic, 5);
+    rig_produce(n.topic, 5, 0, 500);
     toy_wait_applied(&store, 600);
     assert_int_equal(store.partition_count, 5);
     for (int32_t i = 0; i < 5; i++)
@@ -671,12 +514,12 @@ static void test_prefetch_is_bounded(void **state)
     skip(); /* their memory is not ours */
 #endif
     enum { RECORDS = 300000, BUDGET_KBYTES = 16 << 10 };
-    struct names n = names_of("bounded");
-    make_topic(n.topic, 4);
-    uint64_t sum = produce_keyed(n.topic, 4, 0, RECORDS, 250);
+    struct rig_names n = rig_names("bounded");
+    rig_topic(n.topic, 4);
+    uint64_t sum = rig_produce_keyed(n.topic, 4, 0, RECORDS, 250);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_new(&store, brokers, n.topic, n.group, NULL, 1, NULL, 0);
+    struct toy *toy = toy_new(&store, rig_brokers, n.topic, n.group, NULL, 1, NULL, 0);
     toy->work_ns = 5000000; /* of a batch: 5 us a record */
     int64_t before = resident_kbytes(), most = 0;
     toy_run(toy);
@@ -701,7 +544,7 @@ static int member_main(const char *topic, const char *group)
     toy_store_init(&store);
     setvbuf(stdout, NULL, _IOLBF, 0);
     static const struct kafka_property quick = {"session.timeout.ms", "6000", false, {NULL, 0, 0}};
-    struct toy *toy = toy_new(&store, brokers, topic, group, NULL, 1, &quick, 1);
+    struct toy *toy = toy_new(&store, rig_brokers, topic, group, NULL, 1, &quick, 1);
     toy->prints = true;
     toy->commits = true;
     toy_run(toy);
@@ -710,7 +553,7 @@ static int member_main(const char *topic, const char *group)
     _exit(0); /* killed, as far as the group can tell */
 }
 
-static pid_t member_start(const struct names *n, FILE **ret_output, int *ret_input)
+static pid_t member_start(const struct rig_names *n, FILE **ret_output, int *ret_input)
 {
     int input[2], output[2];
     assert_int_equal(pipe2(input, O_CLOEXEC), 0);
@@ -719,7 +562,7 @@ static pid_t member_start(const struct names *n, FILE **ret_output, int *ret_inp
     if (!pid) {
         dup2(input[0], 0);
         dup2(output[1], 1);
-        execl("/proc/self/exe", "kafka_check", brokers, "--member", n->topic, n->group,
+        execl("/proc/self/exe", "kafka_check", rig_brokers, "--member", n->topic, n->group,
               (char *)NULL);
         _exit(127);
     }
@@ -742,8 +585,8 @@ static void expect_line(FILE *output, const char *wanted)
 static void test_frozen_member_hears_that_it_lost(void **state)
 {
     (void)state;
-    struct names n = names_of("frozen");
-    make_topic(n.topic, 2);
+    struct rig_names n = rig_names("frozen");
+    rig_topic(n.topic, 2);
     FILE *output;
     int input;
     pid_t member = member_start(&n, &output, &input);
@@ -751,9 +594,9 @@ static void test_frozen_member_hears_that_it_lost(void **state)
     kill(member, SIGSTOP);
     struct toy_store store;
     toy_store_init(&store);
-    struct toy *toy = toy_start(&store, brokers, n.topic, n.group, NULL, 1);
+    struct toy *toy = toy_start(&store, rig_brokers, n.topic, n.group, NULL, 1);
     toy_wait_assigned(toy, 2); /* once the session of the other is over */
-    produce(n.topic, 2, 0, 100);
+    rig_produce(n.topic, 2, 0, 100);
     toy_wait_applied(&store, 100);
     kill(member, SIGCONT);
     expect_line(output, "revoked 0 lost");
@@ -773,10 +616,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s BROKERS [TEST]\n", argv[0]);
         return 2;
     }
-    brokers = argv[1];
+    rig_init(argv[1]);
     if (argc == 5 && !strcmp(argv[2], "--member"))
         return member_main(argv[3], argv[4]);
-    run_id = (uint64_t)clock_wall_ns() / 1000000;
     if (argc > 2)
         cmocka_set_test_filter(argv[2]);
     const struct CMUnitTest tests[] = {
