@@ -69,12 +69,13 @@ void rig_delete_topic(const char *topic)
     rd_kafka_destroy(client);
 }
 
-void rig_grow_topic(const char *topic, size_t total)
+void rig_grow_topic(const char *topic, size_t partitions)
 {
     char text[256];
     rd_kafka_t *client = rig_client(RD_KAFKA_PRODUCER, NULL);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
-    rd_kafka_NewPartitions_t *wanted = rd_kafka_NewPartitions_new(topic, total, text, sizeof text);
+    rd_kafka_NewPartitions_t *wanted =
+        rd_kafka_NewPartitions_new(topic, partitions, text, sizeof text);
     rd_kafka_CreatePartitions(client, &wanted, 1, NULL, queue);
     admin_wait(queue);
     rd_kafka_NewPartitions_destroy(wanted);
