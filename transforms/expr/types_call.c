@@ -11,9 +11,11 @@ bool str_is_nocase(struct weir_str a, const char *string)
     return strlen(string) == a.length && !strncasecmp(a.data, string, a.length);
 }
 
+/* Operators are near to nothing. */
 static const char *function_name(const void *context, size_t i)
 {
-    return ((const struct function *)context)[i].doc.name;
+    const struct function *function = (const struct function *)context + i;
+    return function->arguments ? function->doc.name : "";
 }
 
 const struct function *function_find(struct weir_str name)
