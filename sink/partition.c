@@ -89,6 +89,8 @@ static void tables_init(struct partition *p)
     }
 }
 
+static _Atomic uint32_t births;
+
 int partition_new(const struct sink_plan *plan, const char *topic, int32_t partition,
                   struct memory_budget *budget, struct partition **ret_partition,
                   struct weir_error *error)
@@ -103,6 +105,8 @@ int partition_new(const struct sink_plan *plan, const char *topic, int32_t parti
         return rc;
     }
     p->plan = plan;
+    /* Never one that another image at this address had: answers are kept by it. */
+    p->version = (uint64_t)atomic_fetch_add(&births, 1) << 40;
     p->root = root_write(p);
     root_init(p, topic, partition);
     tables_init(p);
