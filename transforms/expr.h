@@ -5,9 +5,10 @@
  *   text -> tokens (lexer.c) -> tree (parser.c, Pratt) -> typed tree (types.c)
  *        -> columns, a batch at a time (eval*.c, functions*.c)
  *
- * Values are computed for the selected rows only, with three-valued logic. Where we are stricter than
- * SQLite (no silent text-to-number, exact decimals, overflow rejects the record instead of turning
- * into a float) docs/functions.md says so. A compiled expression is immutable and shared by threads.
+ * Values are computed for the selected rows only, with three-valued logic. Where we are stricter
+ * than SQLite (no silent text-to-number, exact decimals, overflow rejects the record instead of
+ * turning into a float) docs/functions.md says so. A compiled expression is immutable and shared by
+ * threads.
  */
 #ifndef TRANSFORMS_EXPR_H
 #define TRANSFORMS_EXPR_H

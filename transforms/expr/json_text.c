@@ -158,7 +158,6 @@ bool json_valid(struct weir_str text)
         json_skip_blanks(&s);
         if (name && !valid_name(&s))
             return false;
-        name = false;
         json_skip_blanks(&s);
         if (s.at < s.end && (*s.at == '{' || *s.at == '[')) {
             if (depth == EXPR_JSON_DEPTH_MAX)

@@ -14,7 +14,7 @@
 
 #define EXPRESSIONS_DEFAULT 120000
 #define ROWS_MAX            150
-#define ROUND_EXPRESSIONS   100
+#define ROUND_EXPRESSIONS   40
 #define SELECT_EXPRESSIONS  20
 
 static const struct weir_field fields[] = {
