@@ -112,9 +112,8 @@ int aggregate_select(struct aggregate *a, struct batch *batch, const struct aggr
 
 void strip_make_keys(const struct aggregate *a, struct aggregate_strip *s)
 {
-    slots_gather(&a->key, s->batch, s->rows, s->count, a->seed, s->keys, a->key.bytes,
-                 s->long_keys);
-    slots_hash_many(&a->key, s->keys, s->count, a->seed, s->hashes);
+    slots_make_keys(&a->key, s->batch, s->rows, s->count, a->seed, s->keys, s->long_keys,
+                    s->hashes);
 }
 
 __attribute__((noinline)) bool key_equal_long(const struct key_context *k, uint32_t i,

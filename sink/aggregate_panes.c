@@ -68,7 +68,7 @@ void panes_init(struct aggregate *a, bool is_new)
     index_init(&a->table, a->image, &a->root->table, a->owner);
     a->pane_indirect = sizeof(struct pane_entry) + a->layout->state_bytes > TABLE_ENTRY_BYTES_MAX;
     for (unsigned i = 0; i < PANE_BLOCK_CLASSES; i++)
-        a->pane_shapes[i] = bucket_shape_of(block_bytes[i], pane_entry_bytes(a));
+        a->pane_shapes[i] = bucket_shape_of(block_bytes[i], 0, pane_entry_bytes(a));
     if (is_new) {
         cells_init(&a->root->panes, sizeof(struct pane_record));
         for (unsigned i = 0; i < PANE_BLOCK_CLASSES; i++)

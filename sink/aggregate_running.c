@@ -35,7 +35,6 @@ static void find_inline(struct aggregate *a, struct aggregate_strip *s)
             s->missing++;
             continue;
         }
-        page_touch(a->image, s->states[i]);
         s->states[i] += a->key.bytes;
     }
 }
@@ -161,13 +160,25 @@ static char *insert_group(struct aggregate *a, const struct aggregate_strip *s, 
     return stored + a->key.bytes;
 }
 
+/* Whether a key like this one may have been inserted since the strip was looked up: few bits of the
+ * hashes seen so far, so that nearly all of the new keys need no second search. */
+static bool seen_before(uint64_t seen[4], uint64_t hash)
+{
+    uint64_t bit = 1ULL << (hash >> 8 & 63), *word = &seen[hash >> 14 & 3];
+    bool before = *word & bit;
+    *word |= bit;
+    return before;
+}
+
 static void insert_missing(struct aggregate *a, struct aggregate_strip *s)
 {
+    uint64_t seen[4] = {0};
+
     table_moves_begin(&a->table);
     for (uint32_t i = 0; i < s->count; i++) {
         if (s->states[i])
             continue;
-        const void *stored = find_one(a, s, i); /* an earlier row may have brought it */
+        const void *stored = seen_before(seen, s->hashes[i]) ? find_one(a, s, i) : NULL;
         if (stored) {
             s->states[i] = state_of(a, stored);
         } else if (a->root->entries < a->groups_max || a->plan->on_full != ON_FULL_OVERFLOW) {

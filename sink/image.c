@@ -5,13 +5,13 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "sink/image_ahead.h"
 
 #define IMAGE_MAGIC  0x316567616d697277ULL
 #define IMAGE_FORMAT 1u
-#define BLOCK_BYTES  ((size_t)2 << 20)
-#define BLOCK_PAGES  ((uint32_t)(BLOCK_BYTES / PAGE_BYTES))
-/* Huge pages begin here: below, rounding up to 2 MiB would cost more memory than it saves time. */
-#define HUGE_FIRST_BLOCK 1u
+/* Blocks to have ahead: a sixteenth of the image, within these. */
+#define AHEAD_BLOCKS_MIN 1u
+#define AHEAD_BLOCKS_MAX 8u
 /* Given back at a time while a batch runs: about 1 us a page. */
 #define TRIM_PAGES_AT_ONCE 64u
 
@@ -50,10 +50,16 @@ static void charge(struct image *image)
 
 static void uncharge(struct image *image, uint64_t pages)
 {
-    image->resident_pages -= pages;
     if (image->budget)
         atomic_fetch_sub_explicit(&image->budget->used_bytes, pages * PAGE_BYTES,
                                   memory_order_relaxed);
+}
+
+/* Pages of the block that is being used up which were paid for with it. */
+static uint64_t paid_ahead(const struct image *image)
+{
+    uint32_t used = image->page_count % BLOCK_PAGES;
+    return image->block_paid && used ? BLOCK_PAGES - used : 0;
 }
 
 static uint32_t range_pages(const struct memory_budget *budget)
@@ -95,6 +101,7 @@ int image_init(struct image *image, struct memory_budget *budget, struct weir_er
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
         .small_block = mem_array(page_max / BLOCK_PAGES / 64 + 1, sizeof(uint64_t)),
         .warm = mem_array(IMAGE_WARM_PAGES_MAX, sizeof(uint32_t)),
+        .blocks = mem_array(page_max / BLOCK_PAGES + 1, sizeof(uint8_t)),
     };
     if (image->dirty == MAP_FAILED) {
         image->dirty = NULL;
@@ -115,13 +122,15 @@ void image_done(struct image *image)
 {
     if (!image->base)
         return;
+    image_ahead_forget(image);
     image_unreserve(image);
-    uncharge(image, image->resident_pages);
+    uncharge(image, image->resident_pages + paid_ahead(image));
     munmap(image->base, (size_t)image->page_max * PAGE_BYTES);
     if (image->dirty)
         munmap(image->dirty, image->page_max / 8 + 8);
     free(image->small_block);
     free(image->warm);
+    free((void *)image->blocks);
     *image = (struct image){0};
 }
 
@@ -137,20 +146,30 @@ __attribute__((noinline)) void page_first_write(struct image *image, uint32_t no
 
 /* ---- allocation ---- */
 
+static void enter_block(struct image *image, uint32_t block)
+{
+    uint32_t ahead = block / 16;
+    ahead = ahead < AHEAD_BLOCKS_MIN ? AHEAD_BLOCKS_MIN : ahead;
+    ahead = ahead > AHEAD_BLOCKS_MAX ? AHEAD_BLOCKS_MAX : ahead;
+
+    image->block_paid = image_ahead_claim(image, block);
+    for (uint32_t i = 1; i <= ahead && !image->sealing; i++)
+        image_ahead_ask(image, block + i);
+}
+
 static uint32_t page_from_end(struct image *image)
 {
     if (image->page_count == image->page_max)
         return 0;
     uint32_t no = image->page_count;
-    if (no % BLOCK_PAGES == 0 && no / BLOCK_PAGES >= HUGE_FIRST_BLOCK && !image->sealing) {
-        /* One fault for 2 MiB, one TLB entry instead of 512. Advice only: errors do not matter. */
-        size_t left = (size_t)(image->page_max - no) * PAGE_BYTES;
-        (void)madvise(image->base + (size_t)no * PAGE_BYTES,
-                      left < BLOCK_BYTES ? left : BLOCK_BYTES, MADV_HUGEPAGE);
-    }
+    if (no % BLOCK_PAGES == 0)
+        enter_block(image, no / BLOCK_PAGES);
     image->page_count = no + 1;
     head_write(image)->page_count = no + 1;
-    charge(image);
+    if (image->block_paid)
+        image->resident_pages++;
+    else
+        charge(image);
     return no;
 }
 
@@ -234,6 +253,7 @@ static void give_back(struct image *image, uint32_t count)
     }
     image->warm_count -= count;
     memmove(numbers, numbers + count, image->warm_count * sizeof *numbers);
+    image->resident_pages -= count;
     uncharge(image, count);
 }
 
@@ -266,10 +286,32 @@ void page_free(struct image *image, uint32_t no)
     image->warm[image->warm_count++] = no;
 }
 
+/* An image with a block's worth of free pages is not growing: what was had ahead goes back. */
+static void give_back_ahead(struct image *image)
+{
+    uint32_t block = image->page_count / BLOCK_PAGES;
+    uint64_t paid = paid_ahead(image);
+
+    if (paid) {
+        CHECK(madvise(image->base + (size_t)image->page_count * PAGE_BYTES, paid * PAGE_BYTES,
+                      MADV_DONTNEED) == 0);
+        uncharge(image, paid);
+    }
+    image->block_paid = false;
+    for (uint32_t i = 0; i <= AHEAD_BLOCKS_MAX; i++) {
+        if ((block + i + 1) * BLOCK_PAGES > image->page_max || !image_ahead_claim(image, block + i))
+            continue;
+        CHECK(madvise(image->base + (block + i) * BLOCK_BYTES, BLOCK_BYTES, MADV_DONTNEED) == 0);
+        uncharge(image, BLOCK_PAGES);
+    }
+}
+
 void image_trim(struct image *image)
 {
     if (image->warm_count)
         give_back(image, image->warm_count);
+    if (image->asked_ahead && head_read(image)->free_count >= BLOCK_PAGES)
+        give_back_ahead(image);
 }
 
 bool image_reserve(struct image *image, uint64_t pages)

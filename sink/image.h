@@ -10,10 +10,10 @@
  *   M1  A page is changed only through a pointer that page_write or page_alloc returned in the
  *       current epoch. These are the only functions that know of epochs and dirty pages.
  *   M2  A page is in use, or on the free list, or beyond page_count; never two of these.
- *   M3  budget->used_bytes counts every page that has memory behind it, the free ones that were not
- *       given back yet included, and what image_reserve holds.
- *   M4  An epoch ends only between batches, under the partition's lock: pointers that page_write
- *       returned stay writable until then, and pages never move.
+ *   M3  budget->used_bytes counts every page that has memory behind it (free ones that were not
+ * given back yet, and blocks had ahead, included), and what image_reserve holds. M4  An epoch ends
+ * only between batches, under the partition's lock: pointers that page_write returned stay writable
+ * until then, and pages never move.
  *
  * The worker writes; others read under the partition's lock.
  */
@@ -61,11 +61,16 @@ struct image {
     uint64_t resident_pages; /* with memory behind them */
     uint64_t reserved_pages; /* charged to the budget, not yet allocated */
     struct memory_budget *budget;
-    uint64_t *dirty;       /* by page: changed in this epoch */
+    uint64_t *dirty;       /* by page: changed in this epoch, as its header says as well */
     uint64_t *small_block; /* by block of 2 MiB: no huge page there any more */
     uint32_t *warm;        /* free pages that still have memory, in the order of the free list */
     uint32_t warm_count;
     bool sealing; /* see image_seal */
+
+    /* Growing (image_ahead.h) */
+    _Atomic uint8_t *blocks; /* by block of 2 MiB: enum block_state */
+    bool asked_ahead;
+    bool block_paid; /* the block that page_count is in */
 };
 
 /* Page 0, begun by image_init. The rest of the header is image_root.h's. */
@@ -89,13 +94,13 @@ static inline const void *page_read(const struct image *image, uint32_t no)
 
 void page_first_write(struct image *image, uint32_t no);
 
-/* The only way to write access. */
+/* The only way to write access. Asks the bitmap, not the page: a bit for each page stays in the
+ * cache when the pages' headers do not. */
 static inline void *page_write(struct image *image, uint32_t no)
 {
-    struct page *page = (struct page *)(image->base + (size_t)no * PAGE_BYTES);
-    if (unlikely(page->epoch != image->epoch))
+    if (unlikely(!(image->dirty[no >> 6] >> (no & 63) & 1)))
         page_first_write(image, no);
-    return page;
+    return image->base + (size_t)no * PAGE_BYTES;
 }
 
 /* The page that an address found by reading lies in. */

@@ -94,8 +94,9 @@ index_find_many(const struct table *table, const struct cells_head *rows, const 
             }
             for (uint32_t i = 0; i < n; i++) {
                 buckets[i] = page_bucket(page_read(table->image, *slots[i]));
-                __builtin_prefetch(buckets[i]);
-                __builtin_prefetch(bucket_tags(buckets[i]) + bucket_home(h[i], shape));
+                const uint8_t *window = bucket_tags(buckets[i]) + bucket_home(h[i], shape);
+                __builtin_prefetch(window);
+                __builtin_prefetch(window + BUCKET_WINDOW - 1);
             }
         } else {
             for (uint32_t i = 0; i < n; i++)

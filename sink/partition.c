@@ -78,6 +78,7 @@ static void tables_init(struct partition *p)
     for (uint32_t i = 0; i < plan->aggregate_count; i++) {
         const struct aggregate_plan *aggregate = &plan->aggregates[i];
         uint32_t no = table_root_new(p, aggregate->fingerprint, IMAGE_TABLE_AGGREGATE, &owner);
+        p->windowed |= aggregate->windowed;
         aggregate_init(&p->aggregates[i], aggregate, &p->image, owner, no, p->root->hash_seed,
                        true);
     }
@@ -134,11 +135,8 @@ void partition_free(struct partition *p)
 
 static int64_t kafka_time(const struct weir_record *record)
 {
-    int64_t ns;
-    if (record->timestamp_ms < 0 ||
-        __builtin_mul_overflow(record->timestamp_ms, (int64_t)1000000, &ns))
-        return INT64_MIN;
-    return ns;
+    int64_t ms = record->timestamp_ms;
+    return ms < 0 || ms > INT64_MAX / 1000000 ? INT64_MIN : ms * 1000000;
 }
 
 static int64_t add_capped(int64_t a, int64_t b)
@@ -147,36 +145,73 @@ static int64_t add_capped(int64_t a, int64_t b)
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
+/* Event times by row: the declared column, Kafka's timestamp where there is none or it is null. */
+static const int64_t *event_times(const struct weir_batch *view, uint32_t time_column,
+                                  int64_t *space)
+{
+    const struct weir_column *column =
+        time_column == SINK_NO_COLUMN ? NULL : view->columns[time_column];
+
+    if (column && !column->valid)
+        return column->ints;
+    for (uint32_t i = 0; i < view->selected; i++) {
+        uint32_t row = view->selection[i];
+        space[row] =
+            column && weir_valid(column, row) ? column->ints[row] : kafka_time(&view->records[row]);
+    }
+    return space;
+}
+
+static int64_t latest(const struct weir_batch *view, const int64_t *times, int64_t than)
+{
+    for (uint32_t i = 0; i < view->selected; i++) {
+        int64_t time = times[view->selection[i]];
+        than = time > than ? time : than;
+    }
+    return than;
+}
+
+/* Where the watermark stands at each row, and how far behind it the latest row is. */
+static void run_watermark(const struct weir_batch *view, int64_t bound, struct observed *o)
+{
+    int64_t watermark = o->watermark_ns;
+    uint64_t behind = 0;
+
+    for (uint32_t i = 0; i < view->selected; i++) {
+        uint32_t row = view->selection[i];
+        int64_t time = o->times[row];
+        int64_t bounded = time < bound ? time : bound;
+        watermark = bounded > watermark ? bounded : watermark;
+        o->watermarks[row] = watermark;
+        /* Without a time (INT64_MIN) it is behind by more than any lateness. */
+        uint64_t by = (uint64_t)watermark - (uint64_t)time;
+        by = time < watermark ? by : 0;
+        by = time == INT64_MIN ? INT64_MAX : by;
+        behind = by > behind ? by : behind;
+    }
+    o->watermark_ns = watermark;
+    o->behind_max_ns = behind < INT64_MAX ? (int64_t)behind : INT64_MAX;
+}
+
 int partition_observe(struct partition *p, struct batch *batch)
 {
     const struct weir_batch *view = &batch->view;
     struct observed *o = &p->observed;
-    const struct weir_column *column = p->plan->event_time_column == SINK_NO_COLUMN
-                                           ? NULL
-                                           : view->columns[p->plan->event_time_column];
     int64_t bound = add_capped(view->now_ns, p->plan->max_ahead_ns);
-    int64_t watermark = p->root->watermark_ns, newest = p->root->newest_event_time_ns, behind = 0;
 
-    for (uint32_t i = 0; i < view->selected; i++) {
-        uint32_t row = view->selection[i];
-        int64_t time =
-            column && weir_valid(column, row) ? column->ints[row] : kafka_time(&view->records[row]);
-        int64_t bounded = time < bound ? time : bound;
-        newest = time > newest ? time : newest;
-        watermark = bounded > watermark ? bounded : watermark;
-        o->times[row] = time;
-        o->watermarks[row] = watermark;
-        /* Without a time: behind by more than any lateness. */
-        int64_t by = time == INT64_MIN ? INT64_MAX : 0;
-        if (time < watermark && __builtin_sub_overflow(watermark, time, &by))
-            by = INT64_MAX;
-        behind = by > behind ? by : behind;
+    o->times = event_times(view, p->plan->event_time_column, o->own_times);
+    o->watermark_ns = p->root->watermark_ns;
+    int64_t newest = latest(view, o->times, INT64_MIN);
+    if (p->windowed) {
+        run_watermark(view, bound, o);
+    } else {
+        int64_t bounded = newest < bound ? newest : bound;
+        o->watermark_ns = bounded > o->watermark_ns ? bounded : o->watermark_ns;
     }
+    o->newest_event_time_ns =
+        newest > p->root->newest_event_time_ns ? newest : p->root->newest_event_time_ns;
     o->batch = batch;
     o->rows = view->rows;
-    o->watermark_ns = watermark;
-    o->newest_event_time_ns = newest;
-    o->behind_max_ns = behind;
     return 0;
 }
 

@@ -17,8 +17,9 @@ struct observed {
     int64_t watermark_ns;
     int64_t newest_event_time_ns;
     int64_t behind_max_ns;
-    int64_t times[WEIR_BATCH_ROWS_MAX];
-    int64_t watermarks[WEIR_BATCH_ROWS_MAX];
+    const int64_t *times; /* by row: event times, the batch's or `own_times` */
+    int64_t own_times[WEIR_BATCH_ROWS_MAX];
+    int64_t watermarks[WEIR_BATCH_ROWS_MAX]; /* by row; only where there are windows */
 };
 
 struct partition {
@@ -32,6 +33,7 @@ struct partition {
     struct aggregate_work *aggregate_works;
     struct set_work *set_works;
     struct observed observed; /* the worker's alone */
+    bool windowed;            /* some aggregate is */
 };
 
 /* Under the lock. */

@@ -131,11 +131,10 @@ static inline const void *partials_state(const struct partials *p, uint32_t entr
 struct set_order {
     union read_value version; /* of version_type; all zero without a version column or of null */
     bool version_known;
-    int64_t event_time_ns; /* Kafka's timestamp where no event time is declared */
-    int64_t offset;
+    int64_t event_time_ns; /* Kafka's timestamp where no event time is declared, or it is null */
 };
 /* True if b (of partition b_partition) replaces a: greater version, else later event time, else the
- * higher partition, else the higher offset. */
+ * higher partition. (One partition has one record of a key: an offset would never decide.) */
 bool set_order_replaces(const struct set_plan *plan, const struct set_order *a, int32_t a_partition,
                         const struct set_order *b, int32_t b_partition);
 

@@ -25,9 +25,7 @@ bool set_order_replaces(const struct set_plan *plan, const struct set_order *a, 
     }
     if (a->event_time_ns != b->event_time_ns)
         return b->event_time_ns > a->event_time_ns;
-    if (a_partition != b_partition)
-        return b_partition > a_partition;
-    return b->offset > a->offset;
+    return b_partition > a_partition;
 }
 
 /* A record that was found, before it is copied. */
@@ -55,14 +53,12 @@ static void *take(struct copying *c, size_t bytes)
 
 static struct set_order order_of(const struct set *set, const void *row)
 {
-    const struct record_head *head = row;
-    struct set_order order = {
-        .event_time_ns = head->event_time_ns,
-        .offset = (int64_t)head->offset,
-    };
-    if (set->plan->version_column != SINK_NO_COLUMN && !head->version_null) {
+    struct set_order order = {.event_time_ns = ((const struct record_head *)row)->event_time_ns};
+    const char *slots = set_slots(row);
+    if (set->version != UINT32_MAX && !slot_is_null(&set->record, slots, set->version)) {
+        uint32_t at = set->record.columns[set->version].at;
         order.version_known = true;
-        order.version.i = ((const struct word4 *)(head + 1))->i;
+        order.version.words[0] = ((const struct word4 *)(slots + at))->u;
     }
     return order;
 }
@@ -73,7 +69,8 @@ static bool copy_records(struct copying *c)
     const struct slot_shape *shape = &c->set->record;
     struct set_records *r = c->r;
     uint32_t n = c->count;
-    union read_value *values = take(c, (size_t)n * shape->count * sizeof *values);
+    uint32_t columns = c->set->value_count;
+    union read_value *values = take(c, (size_t)n * columns * sizeof *values);
     uint64_t *nulls = take(c, (size_t)n * r->null_words * sizeof *nulls);
     uint64_t *hashes = take(c, (size_t)n * sizeof *hashes);
     struct set_order *orders = take(c, (size_t)n * sizeof *orders);
@@ -82,13 +79,12 @@ static bool copy_records(struct copying *c)
         return false;
     memset(nulls, 0, (size_t)n * r->null_words * sizeof *nulls);
     for (uint32_t i = 0; i < n; i++) {
-        const char *slots = set_slots(c->set, c->found[i].row);
+        const char *slots = set_slots(c->found[i].row);
         char *text = NULL;
         if (shape->str_count && !(text = take(c, slots_text_bytes(shape, slots))))
             return false;
-        for (uint32_t v = 0; v < shape->count; v++) {
-            values[(size_t)i * shape->count + v] =
-                slot_value(shape, &c->set->heap, slots, v, &text);
+        for (uint32_t v = 0; v < columns; v++) {
+            values[(size_t)i * columns + v] = slot_value(shape, &c->set->heap, slots, v, &text);
             nulls[(size_t)i * r->null_words + (v >> 6)] |= (uint64_t)slot_is_null(shape, slots, v)
                                                            << (v & 63);
         }
@@ -117,8 +113,8 @@ static void begin(struct partition *partition, uint32_t set, uint64_t bytes_max,
     const struct set *s = &partition->sets[set];
     *records = (struct set_records){
         .plan = s->plan,
-        .value_count = s->record.count,
-        .null_words = (s->record.count + 63) / 64,
+        .value_count = s->value_count,
+        .null_words = (s->value_count + 63) / 64,
         .memory = memory,
     };
     *ret_copying =
@@ -162,7 +158,7 @@ static bool find_in_bucket(struct copying *c, uint32_t no, uint64_t from)
         uint32_t kept = first;
         for (uint32_t i = first; i < c->count; i++) {
             const void *row = c->found[i].row;
-            uint64_t hash = slots_hash_stored(&set->key, set_slots(set, row), set->seed);
+            uint64_t hash = slots_hash_stored(&set->key, set_slots(row), set->seed);
             if (hash >= from)
                 c->found[kept++] = (struct found){hash, row};
         }

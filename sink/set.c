@@ -6,30 +6,48 @@
 
 #define EVICT_SAMPLE 8
 
-static void shapes_init(const struct set_plan *plan, struct slot_shape *key,
-                        struct slot_shape *record)
+static uint32_t bin_of(const struct set_plan *plan, uint32_t column)
 {
+    for (uint32_t i = 0; i < plan->bin_count; i++)
+        if (plan->bins[i].column == column)
+            return plan->key_count + i;
+    return UINT32_MAX;
+}
+
+/* Returns which column of `record` is the version. */
+static uint32_t shapes_init(const struct set_plan *plan, struct slot_shape *key,
+                            struct slot_shape *record)
+{
+    uint32_t version = UINT32_MAX, bins = plan->bin_count;
+    struct weir_field *fields = mem_array(plan->key_count + bins + 1, sizeof *fields);
+
     /* Records with a null key are rejected, so keys need no null bits. */
-    struct weir_field *fields = mem_array(plan->key_count + 1, sizeof *fields);
     for (uint32_t i = 0; i < plan->key_count; i++) {
         fields[i] = plan->key[i];
         fields[i].type.nullable = 0;
     }
     slot_shape_init(key, fields, plan->key_count, NULL, 0);
-    slot_shape_init(record, fields, plan->key_count, plan->bins, plan->bin_count);
+    struct weir_field *after_key = fields + plan->key_count;
+    for (uint32_t i = 0; i < bins; i++)
+        after_key[i] = plan->bins[i];
+    if (plan->version_column != SINK_NO_COLUMN) {
+        version = bin_of(plan, plan->version_column);
+        if (version == UINT32_MAX) {
+            version = plan->key_count + bins;
+            after_key[bins] = (struct weir_field){"", plan->version_type, plan->version_column};
+            after_key[bins++].type.nullable = 1;
+        }
+    }
+    slot_shape_init(record, fields, plan->key_count, after_key, bins);
     free(fields);
-}
-
-static uint32_t slots_at(const struct set_plan *plan)
-{
-    return (uint32_t)sizeof(struct record_head) + (plan->version_column != SINK_NO_COLUMN ? 8 : 0);
+    return version;
 }
 
 int set_check(const struct set_plan *plan, struct weir_error *error)
 {
     struct slot_shape key, record;
     shapes_init(plan, &key, &record);
-    uint32_t bytes = slots_at(plan) + record.bytes;
+    uint32_t bytes = (uint32_t)sizeof(struct record_head) + record.bytes;
     free(key.columns);
     free(record.columns);
     if (bytes <= CELL_BYTES_MAX)
@@ -46,12 +64,12 @@ void set_init(struct set *set, const struct set_plan *plan, struct image *image,
     *set = (struct set){.plan = plan, .image = image, .owner = owner, .seed = seed};
     set->root = (struct set_root *)(uintptr_t)page_read(image, root_no);
     set->records_max = plan->records_max ? plan->records_max : UINT64_MAX;
-    shapes_init(plan, &set->key, &set->record);
-    set->slots_at = slots_at(plan);
+    set->version = shapes_init(plan, &set->key, &set->record);
+    set->value_count = plan->key_count + plan->bin_count;
     set->heap = (struct slot_heap){image, &set->root->heap, owner, seed};
     if (is_new) {
         struct set_root *root = set_root_write(set);
-        cells_init(&root->rows, set->slots_at + set->record.bytes);
+        cells_init(&root->rows, (uint32_t)sizeof(struct record_head) + set->record.bytes);
         heap_init(&root->heap);
     }
     index_init(&set->table, image, &set->root->table, owner);
@@ -96,15 +114,14 @@ struct find_context {
     const uint8_t *long_texts;
     uint32_t stride;
     uint32_t key_bytes;
-    uint32_t slots_at;
     const struct set *set;
     const struct set_strip *s;
 };
 
 static struct find_context find_context(const struct set *set, const struct set_strip *s)
 {
-    return (struct find_context){
-        s->slots, s->long_texts, set->record.bytes, set->key.bytes, set->slots_at, set, s};
+    return (struct find_context){s->slots,       s->long_texts, set->record.bytes,
+                                 set->key.bytes, set,           s};
 }
 
 static __attribute__((noinline)) bool equal_long(const struct find_context *c, uint32_t i,
@@ -112,14 +129,13 @@ static __attribute__((noinline)) bool equal_long(const struct find_context *c, u
 {
     struct slot_texts texts = {.batch = c->s->batch, .row = c->s->rows[i]};
     return slots_equal_long(&c->set->key, &c->set->heap, c->slots + (size_t)i * c->stride, &texts,
-                            set_slots(c->set, row));
+                            set_slots(row));
 }
 
 static inline bool record_equal(const void *context, uint32_t i, const void *row)
 {
     const struct find_context *c = context;
-    if (likely(slots_equal_bytes(c->slots + (size_t)i * c->stride, (const char *)row + c->slots_at,
-                                 c->key_bytes)))
+    if (likely(slots_equal_bytes(c->slots + (size_t)i * c->stride, set_slots(row), c->key_bytes)))
         return true;
     return unlikely(c->long_texts[i]) && equal_long(c, i, row);
 }
@@ -168,11 +184,11 @@ static bool value_equal(const void *context, uint32_t i, const void *row)
 {
     const struct value_context *c = context;
     (void)i;
-    if (slots_equal_bytes(c->slots, set_slots(c->set, row), c->set->key.bytes))
+    if (slots_equal_bytes(c->slots, set_slots(row), c->set->key.bytes))
         return true;
     struct slot_texts texts = {.values = c->key};
     return c->has_long &&
-           slots_equal_long(&c->set->key, &c->set->heap, c->slots, &texts, set_slots(c->set, row));
+           slots_equal_long(&c->set->key, &c->set->heap, c->slots, &texts, set_slots(row));
 }
 
 static const struct index_entry *find_values(const struct set *set, const void *slots,
@@ -277,7 +293,7 @@ static void record_free(struct set *set, uint64_t hash, const struct index_entry
     uint32_t ref = entry->ref;
     const void *row = cell_read(set->image, &set->root->rows, ref);
 
-    slots_free_texts(&set->record, &set->heap, set_slots(set, row), 0);
+    slots_free_texts(&set->record, &set->heap, set_slots(row), 0);
     cell_free(set->image, &set->root->rows, ref);
     table_remove(&set->table, hash, entry);
 }
@@ -309,56 +325,34 @@ static void evict_one(struct set *set)
         set->root->hand = next;
     }
     const void *row = cell_read(set->image, &set->root->rows, victim->ref);
-    record_free(set, slots_hash_stored(&set->key, set_slots(set, row), set->seed), victim);
+    record_free(set, slots_hash_stored(&set->key, set_slots(row), set->seed), victim);
     set->root->evicted++;
 }
 
-struct version {
-    bool null;
-    struct word4 word;
-};
-
-static struct version version_of(const struct set *set, const struct set_strip *s, uint32_t i)
+/* Whether the record of slots `there` has a greater version than that of slots `here`. */
+static bool outdated(const struct set *set, const void *there, const void *here)
 {
-    struct version version = {.null = true};
-    if (set->plan->version_column == SINK_NO_COLUMN)
-        return version;
-    const struct weir_column *column = s->batch->columns[set->plan->version_column];
-    uint32_t row = s->rows[i];
-    version.null = !weir_valid(column, row);
-    if (!version.null)
-        version.word.i = column->ints[row]; /* a double by its bytes */
-    return version;
-}
-
-static bool outdated(const struct set *set, const struct record_head *there, struct version version)
-{
-    if (set->plan->version_column == SINK_NO_COLUMN || there->version_null)
+    if (set->version == UINT32_MAX || slot_is_null(&set->record, there, set->version))
         return false;
-    if (version.null)
+    if (slot_is_null(&set->record, here, set->version))
         return true;
-    const struct word4 *word = (const struct word4 *)(there + 1);
-    return set->plan->version_type.kind == WEIR_FLOAT ? version.word.f < word->f
-                                                      : version.word.i < word->i;
+    uint32_t at = set->record.columns[set->version].at;
+    const struct word4 *x = (const struct word4 *)((const char *)there + at);
+    const struct word4 *y = (const struct word4 *)((const char *)here + at);
+    return set->plan->version_type.kind == WEIR_FLOAT ? y->f < x->f : y->i < x->i;
 }
 
 static void record_write(struct set *set, const struct set_strip *s, uint32_t i, char *row,
-                         struct version version, bool is_new)
+                         bool is_new)
 {
     const unsigned char *slots = s->slots + (size_t)i * set->record.bytes;
     uint32_t kept = is_new ? 0 : set->plan->key_count; /* an old row keeps its key's texts */
     uint32_t kept_bytes = is_new ? 0 : set->key.bytes;
-    char *to = row + set->slots_at;
+    char *to = row + sizeof(struct record_head);
 
     if (!is_new)
         slots_free_texts(&set->record, &set->heap, to, kept);
-    *(struct record_head *)row = (struct record_head){
-        .event_time_ns = s->times[s->rows[i]],
-        .offset = (uint64_t)s->batch->records[s->rows[i]].offset & RECORD_OFFSET_MAX,
-        .version_null = version.null,
-    };
-    if (set->plan->version_column != SINK_NO_COLUMN)
-        *(struct word4 *)(row + sizeof(struct record_head)) = version.word;
+    ((struct record_head *)row)->event_time_ns = s->times[s->rows[i]];
     memcpy(to + kept_bytes, slots + kept_bytes, set->record.bytes - kept_bytes);
     if (s->long_texts[i]) {
         struct slot_texts texts = {.batch = s->batch, .row = s->rows[i]};
@@ -378,8 +372,7 @@ static void record_insert(struct set *set, const struct set_strip *s, uint32_t i
     }
     uint32_t ref = cell_alloc(set->image, &set->root->rows, set->owner);
     CHECK(ref && index_insert(&set->table, s->hashes[i], ref));
-    record_write(set, s, i, cell_write(set->image, &set->root->rows, ref), version_of(set, s, i),
-                 true);
+    record_write(set, s, i, cell_write(set->image, &set->root->rows, ref), true);
 }
 
 static bool wants_delete(const struct set *set, const struct set_strip *s, uint32_t i)
@@ -407,15 +400,14 @@ static void upsert(struct set *set, const struct set_strip *s, uint32_t i, bool 
         }
         return;
     }
-    struct version version = version_of(set, s, i);
-    const struct record_head *there = cell_read(set->image, &set->root->rows, ref);
-    if (outdated(set, there, version)) {
+    const void *there = cell_read(set->image, &set->root->rows, ref);
+    if (outdated(set, set_slots(there), s->slots + (size_t)i * set->record.bytes)) {
         set->root->outdated++;
     } else if (wants_delete(set, s, i)) {
         record_free(set, s->hashes[i], find_again(set, s, i));
         *found = false;
     } else {
-        record_write(set, s, i, cell_write(set->image, &set->root->rows, ref), version, false);
+        record_write(set, s, i, cell_write(set->image, &set->root->rows, ref), false);
     }
 }
 

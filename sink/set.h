@@ -2,8 +2,8 @@
 /*
  * set.h: one set of one partition: the last version of each key.
  *
- * An index over rows in cells: 16 bytes of head, 8 for a version where one is declared, the slots
- * of key and bins (slots.h). Long texts are in the heap.
+ * An index over rows in cells: 8 bytes of head, then the slots of key and bins (slots.h), and of
+ * the version where that is not a bin. Long texts are in the heap.
  *
  * As with aggregates a batch is asked first what it could need (set_bound, set_measure) and then
  * applied, strip by strip: upserts and deletes in the order of their rows. set_apply cannot fail.
@@ -32,15 +32,11 @@ struct set_root {
 };
 _Static_assert(sizeof(struct set_root) <= PAGE_BYTES, "set_root");
 
-/* A row: then the version (where there is a version column), then the slots. */
+/* A row: then the slots. Kafka's offset is not kept: of one key a partition has one record, so
+ * between partitions it never decides anything that the partition's number does not. */
 struct record_head {
     int64_t event_time_ns;
-    uint64_t offset : 48; /* Kafka's */
-    uint64_t version_null : 1;
-    uint64_t reserved : 15;
 };
-_Static_assert(sizeof(struct record_head) == 16, "record_head");
-#define RECORD_OFFSET_MAX ((1LL << 48) - 1)
 
 /* Rows that are worked on together; private memory. */
 #define SET_STRIP 128u
@@ -61,8 +57,9 @@ struct set {
     uint32_t owner;
     struct set_root *root;
     struct slot_shape key;    /* the first columns of `record` */
-    struct slot_shape record; /* key and bins */
-    uint32_t slots_at;        /* in a row */
+    struct slot_shape record; /* key, bins, perhaps the version */
+    uint32_t value_count;     /* key and bins */
+    uint32_t version;         /* column of `record`; UINT32_MAX: none */
     struct slot_heap heap;
     uint64_t seed;
     uint64_t records_max; /* UINT64_MAX: none */
@@ -108,9 +105,9 @@ void set_apply(struct set *set, const struct set_work *work);
 uint32_t set_find(const struct set *set, const void *slots, bool has_long,
                   const union read_value *key);
 
-static inline const char *set_slots(const struct set *set, const void *row)
+static inline const char *set_slots(const void *row)
 {
-    return (const char *)row + set->slots_at;
+    return (const char *)row + sizeof(struct record_head);
 }
 
 #endif

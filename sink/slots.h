@@ -97,8 +97,10 @@ static inline uint64_t slots_hash(const struct slot_shape *shape, const void *ro
 }
 /* The same of a stored row. */
 uint64_t slots_hash_stored(const struct slot_shape *shape, const void *row, uint64_t seed);
-void slots_hash_many(const struct slot_shape *shape, const unsigned char *rows, uint32_t n,
-                     uint64_t seed, uint64_t *ret_hashes);
+/* slots_gather without gaps between rows, and the rows' hashes. */
+void slots_make_keys(const struct slot_shape *shape, const struct weir_batch *batch,
+                     const uint16_t *rows, uint32_t n, uint64_t seed, unsigned char *out,
+                     uint8_t *ret_long, uint64_t *ret_hashes);
 
 /* ---- comparing ---- */
 

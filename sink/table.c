@@ -74,7 +74,7 @@ void table_init(struct table *table, struct image *image, struct table_head *hea
         .image = image,
         .head = head,
         .owner = owner,
-        .shape = bucket_shape_of(TABLE_BUCKET_BYTES, entry_bytes),
+        .shape = bucket_shape_of(TABLE_BUCKET_BYTES, sizeof(struct page), entry_bytes),
         .entry_hash = entry_hash,
         .context = context,
     };

@@ -142,12 +142,37 @@ void table_verify(const struct table *table);
 
 /*
  * Finds one; finds many: found[i] is the entry of hashes[i] that equal(context, i, entry) accepts,
- * or NULL. Prefetches directory, bucket, entry, a chunk of rows at a time. To be inlined with a
- * constant `equal`.
+ * on a page that may be written, or NULL. Prefetches directory, bucket, entry, a chunk of rows at a
+ * time. To be inlined with a constant `equal`.
  */
 #define TABLE_CHUNK 64u
-/* So few buckets stay in the cache: fetching ahead costs more than it saves. */
-#define TABLE_BUCKETS_CACHED 64u
+/* Fetching ahead costs more than it saves where buckets, or the directory, stay in the cache. */
+#define TABLE_BUCKETS_CACHED   64u
+#define TABLE_DIRECTORY_CACHED 16384u /* buckets */
+
+static inline const struct bucket *table_bucket_of(const struct table *table, uint64_t hash)
+{
+    return page_bucket(
+        page_read(table->image, *directory_slot(table, table_root(table, hash), hash)));
+}
+
+static inline __attribute__((always_inline)) const void *
+table_find_in(const struct table *table, const struct bucket *bucket, uint64_t hash,
+              bool (*equal)(const void *context, uint32_t i, const void *entry),
+              const void *context, uint32_t i)
+{
+    for (;;) {
+        struct bucket_search search = bucket_search(bucket, table->shape, hash);
+        for (int slot; (slot = bucket_next(bucket, table->shape, &search)) >= 0;) {
+            const void *entry = bucket_entry(bucket, table->shape, (unsigned)slot);
+            if (likely(equal(context, i, entry)))
+                return entry;
+        }
+        if (likely(!bucket->next))
+            return NULL;
+        bucket = page_bucket(page_read(table->image, bucket->next));
+    }
+}
 
 static inline __attribute__((always_inline)) const void *
 table_find(const struct table *table, uint64_t hash,
@@ -155,17 +180,46 @@ table_find(const struct table *table, uint64_t hash,
            uint32_t i)
 {
     uint32_t no = table_bucket(table, hash);
-    while (no) {
-        const struct bucket *bucket = page_bucket(page_read(table->image, no));
-        struct bucket_search search = bucket_search(bucket, table->shape, hash);
-        for (int slot; (slot = bucket_next(bucket, table->shape, &search)) >= 0;) {
-            const void *entry = bucket_entry(bucket, table->shape, (unsigned)slot);
-            if (likely(equal(context, i, entry)))
-                return entry;
-        }
-        no = bucket->next;
+    if (!no)
+        return NULL;
+    return table_find_in(table, page_bucket(page_read(table->image, no)), hash, equal, context, i);
+}
+
+/* The entry, ready to be written: which nearly every use of a found entry is for. */
+static inline __attribute__((always_inline)) const void *
+table_found(const struct table *table, const struct bucket *bucket, uint64_t hash,
+            const void *guess, bool (*equal)(const void *context, uint32_t i, const void *entry),
+            const void *context, uint32_t i)
+{
+    if (unlikely(!guess || !equal(context, i, guess))) {
+        guess = table_find_in(table, bucket, hash, equal, context, i);
+        if (!guess)
+            return NULL;
     }
-    return NULL;
+    page_touch(table->image, guess);
+    return guess;
+}
+
+/* Few buckets under one directory page: all of it is in the cache. */
+static inline __attribute__((always_inline)) void table_find_many_near(
+    const struct table *table, const uint64_t *hashes, uint32_t count, const void **found,
+    bool (*equal)(const void *context, uint32_t i, const void *entry), const void *context)
+{
+    const struct bucket_shape shape = table->shape;
+    const char *base = table->image->base;
+    const uint32_t *slots =
+        ((const struct directory *)page_read(table->image, table->head->root))->slots;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const char *page =
+            base + (size_t)slots[hashes[i] >> (64 - TABLE_DIRECTORY_BITS)] * PAGE_BYTES;
+        found[i] = bucket_guess(page_bucket(page), shape, hashes[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const char *page =
+            base + (size_t)slots[hashes[i] >> (64 - TABLE_DIRECTORY_BITS)] * PAGE_BYTES;
+        found[i] = table_found(table, page_bucket(page), hashes[i], found[i], equal, context, i);
+    }
 }
 
 static inline __attribute__((always_inline)) void table_find_many(
@@ -174,46 +228,41 @@ static inline __attribute__((always_inline)) void table_find_many(
 {
     const struct bucket_shape shape = table->shape;
     const struct bucket *buckets[TABLE_CHUNK];
-    const uint32_t *slots[TABLE_CHUNK];
-    const void *guesses[TABLE_CHUNK];
 
-    if (table->head->buckets <= TABLE_BUCKETS_CACHED) {
+    if (!table->roots) {
+        uint32_t no = table->head->root;
         for (uint32_t i = 0; i < count; i++)
-            found[i] = table_find(table, hashes[i], equal, context, i);
+            found[i] = no ? table_found(table, page_bucket(page_read(table->image, no)), hashes[i],
+                                        NULL, equal, context, i)
+                          : NULL;
         return;
     }
+    if (table->head->buckets <= TABLE_BUCKETS_CACHED && table->head->directories == 1) {
+        table_find_many_near(table, hashes, count, found, equal, context);
+        return;
+    }
+    bool far = table->head->buckets > TABLE_DIRECTORY_CACHED;
     for (uint32_t from = 0; from < count; from += TABLE_CHUNK) {
         uint32_t n = count - from < TABLE_CHUNK ? count - from : TABLE_CHUNK;
         const uint64_t *h = hashes + from;
+        const void **f = found + from;
 
+        for (uint32_t i = 0; far && i < n; i++)
+            __builtin_prefetch(directory_slot(table, table_root(table, h[i]), h[i]));
         for (uint32_t i = 0; i < n; i++) {
-            slots[i] = directory_slot(table, table_root(table, h[i]), h[i]);
-            __builtin_prefetch(slots[i]);
+            buckets[i] = table_bucket_of(table, h[i]);
+            const uint8_t *window = bucket_tags(buckets[i]) + bucket_home(h[i], shape);
+            __builtin_prefetch(window);
+            __builtin_prefetch(window + BUCKET_WINDOW - 1);
         }
         for (uint32_t i = 0; i < n; i++) {
-            buckets[i] = page_bucket(page_read(table->image, *slots[i]));
-            __builtin_prefetch(buckets[i], 1);
-            __builtin_prefetch(bucket_tags(buckets[i]) + bucket_home(h[i], shape));
+            const char *guess = bucket_guess(buckets[i], shape, h[i]);
+            f[i] = guess;
+            __builtin_prefetch(guess, 1); /* of NULL: does nothing */
+            __builtin_prefetch(guess + shape.entry_bytes - 1, 1);
         }
-        /* The first tag that matches is the right one in all but a few per cent. */
-        for (uint32_t i = 0; i < n; i++) {
-            unsigned home = bucket_home(h[i], shape);
-            unsigned mask = bucket_match(bucket_tags(buckets[i]) + home, bucket_tag(h[i]));
-            guesses[i] = NULL;
-            if (unlikely(!mask))
-                continue;
-            unsigned slot = bucket_slot(shape, home + (unsigned)__builtin_ctz(mask));
-            const char *entry = bucket_entry(buckets[i], shape, slot);
-            guesses[i] = entry;
-            __builtin_prefetch(entry, 1);
-            __builtin_prefetch(entry + shape.entry_bytes - 1, 1);
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            if (likely(guesses[i] && equal(context, from + i, guesses[i])))
-                found[from + i] = guesses[i];
-            else
-                found[from + i] = table_find(table, h[i], equal, context, from + i);
-        }
+        for (uint32_t i = 0; i < n; i++)
+            f[i] = table_found(table, buckets[i], h[i], f[i], equal, context, from + i);
     }
 }
 

@@ -31,7 +31,13 @@ static const struct set_spec specs[] = {
      3,
      .record_key = true,
      .on_full = ON_FULL_REFUSE},
-    {"versioned", {C_USER}, 1, {C_NAME, C_N}, 2, .version = true, .on_full = ON_FULL_REFUSE},
+    {"versioned",
+     {C_USER},
+     1,
+     {C_NAME, C_VERSION, C_N},
+     3,
+     .version = true,
+     .on_full = ON_FULL_REFUSE},
     {"deleting",
      {C_REGION, C_N},
      2,
@@ -180,7 +186,6 @@ static void check_record(const struct set_spec *s, const struct set_records *r, 
         assert_true(value_equal(&got, &want->values[column], type));
     }
     const struct set_order *order = &r->orders[record];
-    assert_int_equal(order->offset, want->offset);
     assert_true(order->event_time_ns == want->values[C_TIME].i);
     assert_int_equal(order->version_known, s->version && !want->values[C_VERSION].null);
     if (order->version_known)
@@ -381,7 +386,7 @@ static void test_deletes_give_memory_back(void **state)
     partition_tick(partition, stream.now_ns);
     partition_info(partition, &info);
     assert_int_equal(info.records, 0);
-    assert_int_equal(info.memory_bytes, budget.used_bytes);
+    assert_in_range(budget.used_bytes, info.memory_bytes, info.memory_bytes + (4 << 20));
     assert_true(budget.used_bytes < empty + 16 * 4096);
     partition_free(partition);
     stream_done(&stream);
@@ -393,12 +398,11 @@ static void test_which_partition_wins(void **state)
     (void)state;
     struct set_plan plain = {.version_column = SINK_NO_COLUMN};
     struct set_plan versioned = {.version_column = 1, .version_type = {.kind = WEIR_INT}};
-    struct set_order a = {.event_time_ns = 10, .offset = 5}, b = a;
+    struct set_order a = {.event_time_ns = 10}, b = a;
 
     assert_false(set_order_replaces(&plain, &a, 0, &b, 0));
-    b.offset = 6;
-    assert_true(set_order_replaces(&plain, &a, 0, &b, 0));
-    assert_false(set_order_replaces(&plain, &a, 1, &b, 0)); /* the higher partition */
+    assert_true(set_order_replaces(&plain, &a, 0, &b, 1)); /* the higher partition */
+    assert_false(set_order_replaces(&plain, &a, 1, &b, 0));
     b.event_time_ns = 11;
     assert_true(set_order_replaces(&plain, &a, 1, &b, 0));
     a.version_known = true;
