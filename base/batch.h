@@ -19,12 +19,12 @@
 
 #define BATCH_MEMORY_BYTES_MAX ((size_t)256 << 20)
 /* A batch is full at this many bytes of payload; a single larger record still fits alone. */
-#define BATCH_PAYLOAD_BYTES_FULL ((size_t)1 << 20)
+#define BATCH_PAYLOAD_BYTES_FULL    ((size_t)1 << 20)
 #define BATCH_REJECT_TEXT_BYTES_MAX 240
 
 struct batch_reject {
     uint16_t row;
-    uint16_t reason; /* enum weir_reason */
+    uint16_t reason;   /* enum weir_reason */
     const char *stage; /* "decode", or the stage's name */
     const char *text;  /* in the batch's memory */
 };
@@ -87,7 +87,8 @@ static inline bool batch_is_rejected(const struct batch *batch, uint32_t row)
 {
     return (batch->rejected[row >> 6] >> (row & 63)) & 1;
 }
-/* Takes rejected rows out of the selection; returns how many were taken. Costs nothing when none. */
+/* Takes rejected rows out of the selection; returns how many were taken. Costs nothing when none.
+ */
 uint32_t batch_narrow(struct batch *batch);
 
 const char *reason_label(enum weir_reason reason);

@@ -19,7 +19,8 @@ struct expression_error {
 };
 
 struct expression_ops {
-    /* Compiles over the schema's names. 0, or WEIR_E_INVALID with the error filled in. Any thread. */
+    /* Compiles over the schema's names. 0, or WEIR_E_INVALID with the error filled in. Any thread.
+     */
     int (*compile)(const char *text, size_t length, const struct weir_schema *schema,
                    struct weir_expr **ret_expr, struct expression_error *error);
     struct weir_type (*type)(const struct weir_expr *expr);

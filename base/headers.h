@@ -2,8 +2,8 @@
 /*
  * headers.h: a record's headers as one piece of bytes.
  *
- * Packed: for each header a u32 length of the name, the name, an i32 length of the value (-1: null),
- * the value; numbers in the machine's order. Order and duplicates are kept.
+ * Packed: for each header a u32 length of the name, the name, an i32 length of the value (-1:
+ * null), the value; numbers in the machine's order. Order and duplicates are kept.
  */
 #ifndef BASE_HEADERS_H
 #define BASE_HEADERS_H

@@ -2,8 +2,8 @@
 /*
  * log.h: one structured line for each event.
  *
- * Library code does not log: it returns errors. The coordinating layers log, with an event name that
- * is stable (it is also what rate limits and counters go by) and key=value pairs. Payloads and
+ * Library code does not log: it returns errors. The coordinating layers log, with an event name
+ * that is stable (it is also what rate limits and counters go by) and key=value pairs. Payloads and
  * secrets are never logged. Any thread. To standard error: logfmt, or JSON by log_init.
  *
  *   log_event(LOG_WARN, "kafka_offset_gap", "topic=%s partition=%d gap_records=%lld", ...)

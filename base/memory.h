@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void *mem_alloc(size_t bytes) __attribute__((malloc, returns_nonnull)); /* zeroed */
+void *mem_alloc(size_t bytes) __attribute__((malloc, returns_nonnull));               /* zeroed */
 void *mem_array(size_t count, size_t bytes) __attribute__((malloc, returns_nonnull)); /* zeroed */
 void *mem_grow(void *old, size_t count, size_t bytes) __attribute__((returns_nonnull));
 char *mem_strdup(const char *text) __attribute__((malloc, returns_nonnull));

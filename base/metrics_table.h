@@ -36,15 +36,17 @@
       "Offsets skipped by a declared on_gap.")                                                     \
     X(M_KAFKA_RESETS, COUNTER, "weir_kafka_offset_resets_total", "pipeline,reason",                \
       "Positions set by a declared policy.")                                                       \
-    X(M_APPLIED, COUNTER, "weir_records_applied_total", METRICS_TP, "Records that reached the sink.") \
+    X(M_APPLIED, COUNTER, "weir_records_applied_total", METRICS_TP,                                \
+      "Records that reached the sink.")                                                            \
     X(M_FILTERED, COUNTER, "weir_records_filtered_total", METRICS_TP,                              \
       "Records that a stage took out.")                                                            \
     X(M_REJECTED, COUNTER, "weir_records_rejected_total", METRICS_TP ",reason",                    \
       "Records that could not be processed.")                                                      \
     X(M_SKIPPED, COUNTER, "weir_records_skipped_total", METRICS_TP,                                \
-      "Null values (tombstones) that no set is keyed for.")          \
+      "Null values (tombstones) that no set is keyed for.")                                        \
     X(M_PENDING, GAUGE, "weir_records_pending", METRICS_TP, "Records consumed, not yet decided.")  \
-    X(M_STAGE_IN, COUNTER, "weir_stage_records_in_total", "pipeline,stage", "Records into a stage.") \
+    X(M_STAGE_IN, COUNTER, "weir_stage_records_in_total", "pipeline,stage",                        \
+      "Records into a stage.")                                                                     \
     X(M_STAGE_OUT, COUNTER, "weir_stage_records_out_total", "pipeline,stage",                      \
       "Records out of a stage.")                                                                   \
     X(M_STAGE_FILTERED, COUNTER, "weir_stage_filtered_total", "pipeline,stage",                    \

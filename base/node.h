@@ -11,8 +11,8 @@
 const struct weir_node *node_get(const struct weir_node *map, const char *key); /* NULL: none */
 
 /* A map whose keys all stand in `options` (the table's required ones are there, values are of their
- * kinds); reports unknown keys with a suggestion. what: "stage `lookup`", "`source.kafka`". True: no
- * mistake. An entry with name "" lets the value itself be a scalar. */
+ * kinds); reports unknown keys with a suggestion. what: "stage `lookup`", "`source.kafka`". True:
+ * no mistake. An entry with name "" lets the value itself be a scalar. */
 bool node_check_options(const struct weir_node *node, const struct weir_option *options,
                         const char *what, struct problems *problems);
 

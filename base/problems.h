@@ -2,8 +2,8 @@
 /*
  * problems.h: all mistakes of a file at once.
  *
- * `file:line:column: error: what; did you mean ...?`, sorted by place, at most PROBLEMS_MAX (the rest
- * is counted). [control]
+ * `file:line:column: error: what; did you mean ...?`, sorted by place, at most PROBLEMS_MAX (the
+ * rest is counted). [control]
  */
 #ifndef BASE_PROBLEMS_H
 #define BASE_PROBLEMS_H
@@ -25,7 +25,7 @@ struct problem {
 struct problems {
     struct problem *items;
     uint32_t count;
-    uint32_t errors;   /* all, also those beyond PROBLEMS_MAX */
+    uint32_t errors; /* all, also those beyond PROBLEMS_MAX */
     uint32_t warnings;
 };
 

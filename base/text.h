@@ -24,7 +24,10 @@ struct text {
     bool failed;
 };
 
-#define TEXT_INIT {NULL, 0, 0, 0, false}
+#define TEXT_INIT                                                                                  \
+    {                                                                                              \
+        NULL, 0, 0, 0, false                                                                       \
+    }
 
 void text_done(struct text *text);
 void text_clear(struct text *text);
@@ -46,7 +49,8 @@ static inline void text_add_char(struct text *text, char c)
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_addv(struct text *text, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
-/* The buffer itself, which the caller frees with free(); the text is empty afterwards. Never NULL. */
+/* The buffer itself, which the caller frees with free(); the text is empty afterwards. Never NULL.
+ */
 char *text_take(struct text *text);
 
 static inline struct weir_str str_of(const char *string)
@@ -73,7 +77,7 @@ size_t utf8_character_bytes(const char *data, size_t length);
 
 /* The candidate nearest to `name` by Damerau-Levenshtein distance, NULL if none is near enough to
  * be what was meant (a third of its length, at least one). `at(context, i)` names candidate i. */
-const char *suggest(const char *name, size_t count, const char *(*at)(const void *context, size_t i),
-                    const void *context);
+const char *suggest(const char *name, size_t count,
+                    const char *(*at)(const void *context, size_t i), const void *context);
 
 #endif

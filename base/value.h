@@ -49,8 +49,8 @@ void float_write(struct text *out, double value);
 void decimal_write(struct text *out, int128 value, uint8_t scale);
 
 /*
- * Times. RFC 3339 with 'T', 't' or a blank between date and time, 0..9 digits of a second, 'Z' or an
- * offset; a leap second (:60) is read as the second after it. A date alone is midnight UTC.
+ * Times. RFC 3339 with 'T', 't' or a blank between date and time, 0..9 digits of a second, 'Z' or
+ * an offset; a leap second (:60) is read as the second after it. A date alone is midnight UTC.
  * Written in UTC with no fraction or 3, 6 or 9 digits, the fewest that are exact.
  */
 int time_read_rfc3339(const char *data, size_t length, int64_t *ret_ns);

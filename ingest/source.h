@@ -2,9 +2,10 @@
 /*
  * source.h: where records come from, and what a source asks of whoever consumes them.
  *
- * A source owns its threads: one [control] thread that talks to the group, and [worker 0..n) threads
- * that drain records. It knows partitions by (topic, partition) and by the `lane` that the handler
- * gave it on assignment. It fills batches and delivers them; it keeps no state that must survive.
+ * A source owns its threads: one [control] thread that talks to the group, and [worker 0..n)
+ * threads that drain records. It knows partitions by (topic, partition) and by the `lane` that the
+ * handler gave it on assignment. It fills batches and delivers them; it keeps no state that must
+ * survive.
  *
  * A lane's life:
  *
@@ -27,9 +28,9 @@
 #include <weir/error.h>
 
 enum source_stop {
-    SOURCE_STOP_GAP,      /* the offset that we need is not in the log (any more) */
-    SOURCE_STOP_DELETED,  /* the topic or partition is gone */
-    SOURCE_STOP_FAILED    /* anything else; reason says what */
+    SOURCE_STOP_GAP,     /* the offset that we need is not in the log (any more) */
+    SOURCE_STOP_DELETED, /* the topic or partition is gone */
+    SOURCE_STOP_FAILED   /* anything else; reason says what */
 };
 
 enum source_delivery {
@@ -54,10 +55,11 @@ struct source_handler {
     void (*revoked)(void *context, void *lane, bool lost);
     /* [control] All partitions of one assignment are in; count may be 0. */
     void (*rebalanced)(void *context, uint32_t partition_count);
-    /* [worker] The batch to fill for this worker; the source begins it with batch_begin. It stays the
-     * handler's, and the same one is given again and again, until `deliver` answers SOURCE_HELD: from
-     * then on the source keeps that one for its lane and is given another. When a kept one has been
-     * accepted, or its lane is revoked, the source gives it back with `batch_done`. */
+    /* [worker] The batch to fill for this worker; the source begins it with batch_begin. It stays
+     * the handler's, and the same one is given again and again, until `deliver` answers
+     * SOURCE_HELD: from then on the source keeps that one for its lane and is given another. When a
+     * kept one has been accepted, or its lane is revoked, the source gives it back with
+     * `batch_done`. */
     struct batch *(*batch)(void *context, int32_t worker);
     /* [worker or control] A batch that was kept is not needed any more. */
     void (*batch_done)(void *context, struct batch *batch);

@@ -43,8 +43,9 @@ struct pipeline_plan {
     const char *path; /* of the file, as given */
 
     enum source_kind source;
-    struct kafka_options kafka; /* workers, client_id, group_instance_id: filled in by the runtime */
-    bool kafka_dynamic;         /* membership: dynamic */
+    struct kafka_options
+        kafka;          /* workers, client_id, group_instance_id: filled in by the runtime */
+    bool kafka_dynamic; /* membership: dynamic */
     enum kafka_on_gap on_gap;
     bool on_recreated_restart;
     struct file_options file;
@@ -76,8 +77,8 @@ struct pipeline_plan {
 /* Reads and plans a file. Mistakes and warnings are added to problems; NULL after an error. Nothing
  * outside is asked (no broker, no registry), so `weir check` says the same everywhere. [control] */
 struct pipeline_plan *pipeline_plan_load(const char *path, struct problems *problems);
-/* The same from memory (the tests of stages and of `weir new`). path is for messages, which borrow it
- * in both functions; relative paths in the file count from its folder. */
+/* The same from memory (the tests of stages and of `weir new`). path is for messages, which borrow
+ * it in both functions; relative paths in the file count from its folder. */
 struct pipeline_plan *pipeline_plan_parse(const char *path, const char *text, size_t length,
                                           struct problems *problems);
 void pipeline_plan_free(struct pipeline_plan *plan);

@@ -15,11 +15,14 @@ struct http_options {
     const char *listen; /* "127.0.0.1:8080", "[::1]:0"; port 0: any */
     bool insecure;      /* other than loopback without authentication was asked for */
     uint32_t query_threads;
-    uint32_t queries_max;      /* at once, waiting ones included: 429 beyond */
+    uint32_t queries_max; /* at once, waiting ones included: 429 beyond */
     uint32_t connections_max;
-    uint32_t body_bytes_max;   /* 413 beyond */
+    uint32_t body_bytes_max; /* 413 beyond */
 };
-#define HTTP_OPTIONS_DEFAULT {"127.0.0.1:8080", false, 2, 64, 1024, 1u << 20}
+#define HTTP_OPTIONS_DEFAULT                                                                       \
+    {                                                                                              \
+        "127.0.0.1:8080", false, 2, 64, 1024, 1u << 20                                             \
+    }
 
 struct http_server;
 

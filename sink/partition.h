@@ -30,8 +30,8 @@ int partition_new(const struct sink_plan *plan, const char *topic, int32_t parti
 void partition_free(struct partition *partition); /* all of its memory goes back at once */
 
 /* [worker] After decoding, before any stage narrows the selection: moves the watermark, row by row,
- * and remembers for each row where it stood (what makes a record late does not depend on how records
- * were cut into batches). */
+ * and remembers for each row where it stood (what makes a record late does not depend on how
+ * records were cut into batches). */
 int partition_observe(struct partition *partition, struct batch *batch);
 
 enum partition_applied {
@@ -42,9 +42,9 @@ struct partition_counts { /* what became of the batch's rows; the caller clears 
     uint32_t applied;     /* selected rows and deletes that reached the sink, late ones included */
     uint32_t skipped;     /* tombstones that no set wants */
 };
-/* [worker] Folds the selected rows and the tombstones in row order and sets the next offset, all under
- * the partition's lock. Rows with a null key of a set are rejected in `batch`. next_offset is the
- * one after the batch's last record, rejected and filtered ones included. */
+/* [worker] Folds the selected rows and the tombstones in row order and sets the next offset, all
+ * under the partition's lock. Rows with a null key of a set are rejected in `batch`. next_offset is
+ * the one after the batch's last record, rejected and filtered ones included. */
 int partition_apply(struct partition *partition, struct batch *batch, int64_t next_offset,
                     struct partition_counts *counts, struct weir_error *error);
 /* [worker] No record stands below next_offset that was not applied. */

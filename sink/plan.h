@@ -10,10 +10,10 @@
 
 #include <weir/types.h>
 
-#define SINK_NO_COLUMN UINT32_MAX
-#define AGGREGATE_BY_MAX      16
+#define SINK_NO_COLUMN         UINT32_MAX
+#define AGGREGATE_BY_MAX       16
 #define AGGREGATE_MEASURES_MAX 64
-#define SET_BINS_MAX          256
+#define SET_BINS_MAX           256
 
 /* Aggregate functions. X(symbol, name, summary); argument and result types: measure_result_type. */
 #define MEASURE_FUNCTIONS(X)                                                                       \
@@ -51,14 +51,14 @@ struct aggregate_plan {
     uint32_t by_count;
     uint32_t where_column; /* BOOL; SINK_NO_COLUMN: all records */
     bool windowed;
-    int64_t pane_ns;     /* greatest common divisor of size and slide */
+    int64_t pane_ns; /* greatest common divisor of size and slide */
     int64_t size_ns;
-    int64_t slide_ns;    /* = size_ns when tumbling */
+    int64_t slide_ns; /* = size_ns when tumbling */
     int64_t keep_ns;
     int64_t lateness_ns;
     const struct measure_plan *measures;
     uint32_t measure_count;
-    uint64_t groups_max; /* by partition (by pane where windowed) */
+    uint64_t groups_max;       /* by partition (by pane where windowed) */
     enum sink_on_full on_full; /* OVERFLOW (default), EVICT or PAUSE */
     uint64_t fingerprint;      /* of everything above that gives the state its meaning */
 };
@@ -67,13 +67,13 @@ struct set_plan {
     const char *name;
     const struct weir_field *key;
     uint32_t key_count;
-    bool key_is_record_key; /* the key is `_key`: a tombstone deletes */
+    bool key_is_record_key;        /* the key is `_key`: a tombstone deletes */
     const struct weir_field *bins; /* not those of the key */
     uint32_t bin_count;
     uint32_t version_column; /* INT, DECIMAL, FLOAT or TIMESTAMP; SINK_NO_COLUMN: see store.md */
     struct weir_type version_type;
-    uint32_t delete_column; /* BOOL */
-    uint64_t records_max;   /* by partition */
+    uint32_t delete_column;    /* BOOL */
+    uint64_t records_max;      /* by partition */
     enum sink_on_full on_full; /* EVICT, REFUSE (default) or PAUSE */
     uint64_t fingerprint;
 };
@@ -86,7 +86,7 @@ struct sink_plan {
     uint32_t set_count;
     uint32_t event_time_column; /* TIMESTAMP; SINK_NO_COLUMN: Kafka's timestamp */
     int64_t max_ahead_ns;       /* the watermark's bound beyond the wall clock */
-    int64_t idle_ns;            /* a partition at its end and silent for so long holds back nothing */
+    int64_t idle_ns; /* a partition at its end and silent for so long holds back nothing */
 };
 
 /* True, with the result's type, if the function takes such an argument. */

@@ -2,9 +2,9 @@
 /*
  * service.h: what the HTTP server asks of the running process.
  *
- * pipelines/ implements it; sink/http knows nothing else of pipelines. A pipeline is acquired for the
- * time of one read: its partitions do not come or go meanwhile (revocation waits for readers, so a
- * reader never keeps it while it waits for a client or a clock).
+ * pipelines/ implements it; sink/http knows nothing else of pipelines. A pipeline is acquired for
+ * the time of one read: its partitions do not come or go meanwhile (revocation waits for readers,
+ * so a reader never keeps it while it waits for a client or a clock).
  */
 #ifndef SINK_SERVICE_H
 #define SINK_SERVICE_H
@@ -89,7 +89,8 @@ struct service {
     void *context;
     const struct expression_ops *expressions;
     struct query_limits limits;
-    /* Any thread. Names of all pipelines, in the order of their files; the caller frees the array. */
+    /* Any thread. Names of all pipelines, in the order of their files; the caller frees the array.
+     */
     uint32_t (*names)(void *context, const char ***ret_names);
     bool (*acquire)(void *context, const char *name, struct service_pipeline *ret_pipeline);
     void (*release)(void *context, struct service_pipeline *pipeline);

@@ -14,7 +14,12 @@
 extern "C" {
 #endif
 
-enum weir_node_kind { WEIR_NODE_NULL = 0, WEIR_NODE_SCALAR = 1, WEIR_NODE_LIST = 2, WEIR_NODE_MAP = 3 };
+enum weir_node_kind {
+    WEIR_NODE_NULL = 0,
+    WEIR_NODE_SCALAR = 1,
+    WEIR_NODE_LIST = 2,
+    WEIR_NODE_MAP = 3
+};
 
 struct weir_node {
     uint8_t kind;   /* enum weir_node_kind */
@@ -23,7 +28,7 @@ struct weir_node {
     uint8_t reserved;
     uint32_t count; /* LIST, MAP: children */
     struct weir_mark mark;
-    const char *text;               /* SCALAR: terminated by a NUL; length is text_length */
+    const char *text; /* SCALAR: terminated by a NUL; length is text_length */
     size_t text_length;
     const struct weir_node *const *keys;   /* MAP: SCALAR nodes, in the order of the file */
     const struct weir_node *const *values; /* LIST, MAP */

@@ -117,8 +117,9 @@ struct weir_host {
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
     /* [any] */
     void (*log)(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-    /* [worker] Narrow the selection to the rows for which an expression of type bool is true: cheaper
-     * than its values. Rows for which it cannot be computed are rejected. 0, or WEIR_E_NOMEM. */
+    /* [worker] Narrow the selection to the rows for which an expression of type bool is true:
+     * cheaper than its values. Rows for which it cannot be computed are rejected. 0, or
+     * WEIR_E_NOMEM. */
     int (*expr_filter)(const struct weir_expr *expr, struct weir_batch *batch);
 };
 
