@@ -35,8 +35,12 @@ class Bench:
     def __init__(self, name, description):
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (default 5)")
-        parser.add_argument("--strict", action="store_true", help="a short figure ends with status 1")
-        parser.add_argument("--no-table", action="store_true", help="leave docs/performance.md as it is")
+        parser.add_argument(
+            "--strict", action="store_true", help="a short figure ends with status 1"
+        )
+        parser.add_argument(
+            "--no-table", action="store_true", help="leave docs/performance.md as it is"
+        )
         self.name, self.parser = name, parser
         self.short = 0
         self.rows = []
@@ -90,23 +94,39 @@ def machine():
     model = re.search(r"model name\s*: (.*)", info)
     memory = re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())
     release = re.search(r'PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text())
-    versions = subprocess.run([WEIR, "--version"], capture_output=True, text=True, check=True).stdout
-    parts = [f"{os.cpu_count()} x {model[1].strip() if model else 'unknown'}",
-             f"{int(memory[1]) // 1048576} GiB", release[1] if release else "Linux",
-             *versions.strip().splitlines()]
+    versions = subprocess.run(
+        [WEIR, "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    parts = [
+        f"{os.cpu_count()} x {model[1].strip() if model else 'unknown'}",
+        f"{int(memory[1]) // 1048576} GiB",
+        release[1] if release else "Linux",
+        *versions.strip().splitlines(),
+    ]
     return "; ".join(parts)
 
 
 def write_table(name, command, rows):
     """Replaces the bench's section of docs/performance.md."""
     begin, end = f"<!-- bench {name} -->", f"<!-- end {name} -->"
-    lines = [begin, f"### {name}", "", f"`{command}`, {datetime.date.today()}. {machine()}", "",
-             "| figure | median | range | unit | goal | |", "|---|---:|---|---|---:|---|"]
+    lines = [
+        begin,
+        f"### {name}",
+        "",
+        f"`{command}`, {datetime.date.today()}. {machine()}",
+        "",
+        "| figure | median | range | unit | goal | |",
+        "|---|---:|---|---|---:|---|",
+    ]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     section = "\n".join([*lines, end])
     text = PERFORMANCE.read_text() if PERFORMANCE.exists() else "# Performance\n"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.S)
-    text = pattern.sub(lambda _: section, text) if pattern.search(text) else f"{text.rstrip()}\n\n{section}\n"
+    text = (
+        pattern.sub(lambda _: section, text)
+        if pattern.search(text)
+        else f"{text.rstrip()}\n\n{section}\n"
+    )
     PERFORMANCE.write_text(text)
 
 
@@ -116,17 +136,19 @@ def build(*targets):
 
 
 def broker():
-    """A real broker with the full JIT, as long as the bench needs it: (host:port, state directory)."""
+    """A real broker with the full JIT, for as long as needed: (host:port, state directory)."""
     port = "19192"
     state = ROOT / "build" / "kafka-bench"
-    subprocess.run([ROOT / "dev", "kafka", "start", "--bench", "--port", port, "--dir", state],
-                   check=True, stdout=sys.stderr)
+    subprocess.run(
+        [ROOT / "dev", "kafka", "start", "--bench", "--port", port, "--dir", state],
+        check=True,
+        stdout=sys.stderr,
+    )
     return f"127.0.0.1:{port}", state
 
 
 def stop_broker(state):
-    subprocess.run([ROOT / "dev", "kafka", "stop", "--dir", state], check=False,
-                   stdout=sys.stderr)
+    subprocess.run([ROOT / "dev", "kafka", "stop", "--dir", state], check=False, stdout=sys.stderr)
 
 
 def measured(argv, **options):
@@ -145,10 +167,13 @@ class Daemon:
 
     def __init__(self, pipeline, data, *options, env=None):
         self.began = time.monotonic()
-        self.log = open(pathlib.Path(data).with_suffix(".log"), "w+b")
+        self.log = open(pathlib.Path(data).with_suffix(".log"), "w+b")  # noqa: SIM115
         self.process = subprocess.Popen(
             [WEIR, "run", pipeline, "--http", "127.0.0.1:0", "--data", data, *options],
-            stderr=self.log, env={**os.environ, **(env or {})}, preexec_fn=_die_with_parent)
+            stderr=self.log,
+            env={**os.environ, **(env or {})},
+            preexec_fn=_die_with_parent,  # noqa: PLW1509: no thread has been started
+        )
         self.url = self._url()
 
     def _url(self):
@@ -182,7 +207,9 @@ class Daemon:
         raise Wrong(f"not covered after {timeout_s} s: {status}")
 
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        fields = (
+            pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        )
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def memory_mb(self, field="VmHWM"):
@@ -198,6 +225,7 @@ class Daemon:
 
 def _die_with_parent():
     import ctypes
+
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
@@ -208,10 +236,12 @@ def free_port():
 
 
 def with_kafka(pipeline_file, group, directory):
-    """A copy of a pipeline file with a group of its own and dynamic membership: a run that follows at
-    once does not wait for the last one's session."""
+    """A copy of a pipeline file with a group of its own and dynamic membership: a run that
+    follows at once does not wait for the last one's session."""
     text = pathlib.Path(pipeline_file).read_text()
-    text = re.sub(r"\n( +)topics:", rf"\n\1group: {group}\n\1membership: dynamic\n\1topics:", text, count=1)
+    text = re.sub(
+        r"\n( +)topics:", rf"\n\1group: {group}\n\1membership: dynamic\n\1topics:", text, count=1
+    )
     text = re.sub(r"\n +group: (?!" + re.escape(group) + r"\n).*", "", text)
     copy = pathlib.Path(directory) / f"{group}.yaml"
     copy.write_text(text)

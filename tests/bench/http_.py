@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a read costs, beside nginx serving the same bytes from a file.
 
-Two reads: one record of a set by its key (`point`: always the same; `points`: of 10,000, at random),
-and an aggregate of 100 rows merged over 4 partitions (`group`; `group_anew`: no two requests alike, so
+Two reads: one record of a set by its key (`point`: always the same; `points`: of 10,000, at
+random), and an aggregate of 100 rows merged over 4 partitions (`group`; `group_anew`: no two
+requests alike, so
 that no answer can be used again). Each with nothing coming in, and while records come in at 70 % of
 the rate that this machine sustains (producer, broker and weir together). wrk asks over kept
 connections; CPU is the server process's own, user and system, less what ingestion alone costs.
@@ -35,7 +36,11 @@ sink:
   aggregates:
     merchants:
       by: [merchant]
-      measures: {payments: count(*), volume: sum(amount), smallest: min(amount), largest: max(amount)}
+      measures:
+        payments: count(*)
+        volume: sum(amount)
+        smallest: min(amount)
+        largest: max(amount)
   sets:
     accounts: {key: account, bins: [merchant, amount, at]}
 """
@@ -55,8 +60,12 @@ request = function()
   return wrk.format("GET", "/v1/pipelines/bench/aggregates/merchants?limit=" .. 100 + n % 99000)
 end""",
 }
-READS = (("point", POINT, "nginx_point", 1.5), ("points", None, "nginx_point", 1.5),
-         ("group", GROUP, "nginx_group", 1.5), ("group_anew", None, "nginx_group", None))
+READS = (
+    ("point", POINT, "nginx_point", 1.5),
+    ("points", None, "nginx_point", 1.5),
+    ("group", GROUP, "nginx_group", 1.5),
+    ("group_anew", None, "nginx_group", None),
+)
 
 NGINX = """
 worker_processes 1; daemon off; pid {work}/nginx.pid; error_log {work}/nginx.err;
@@ -75,8 +84,10 @@ def write_data(path, records):
         for i in range(records):
             merchant, cents = f"m{rng.randrange(100):03d}", rng.randrange(10_000)
             amount = f"{cents // 100}.{cents % 100:02d}"
-            file.write(f'{{"merchant":"{merchant}","account":"a{i % 10_000}","amount":{amount},'
-                       f'"at":{1_767_225_600_000 + i}}}\n')
+            file.write(
+                f'{{"merchant":"{merchant}","account":"a{i % 10_000}","amount":{amount},'
+                f'"at":{1_767_225_600_000 + i}}}\n'
+            )
             groups[merchant].append(decimal.Decimal(amount))
     return {name: (len(all_), sum(all_), min(all_), max(all_)) for name, all_ in groups.items()}
 
@@ -90,10 +101,20 @@ class Topic:
         self._stop = threading.Event()
 
     def produce(self, rate=None):
-        argv = [_bench.WEIR, "produce", self.data, "--brokers", self.brokers, "--topic", TOPIC,
-                "--key", "account"]
-        subprocess.run([*argv, *(["--rate", str(rate)] if rate else [])], check=True,
-                       stdout=subprocess.DEVNULL)
+        argv = [
+            _bench.WEIR,
+            "produce",
+            self.data,
+            "--brokers",
+            self.brokers,
+            "--topic",
+            TOPIC,
+            "--key",
+            "account",
+        ]
+        subprocess.run(
+            [*argv, *(["--rate", str(rate)] if rate else [])], check=True, stdout=subprocess.DEVNULL
+        )
         self.passes += 1
 
     def begin(self, rate):
@@ -114,13 +135,19 @@ class Topic:
         wait_applied(daemon, self.passes * self.records)
         answer = json.loads(daemon.get(GROUP), parse_float=decimal.Decimal)
         covered = sum(answer["covers"][TOPIC].values())
-        got = {row["merchant"]: (row["payments"], row["volume"], row["smallest"], row["largest"])
-               for row in answer["rows"]}
-        expected = {name: (count * self.passes, total * self.passes, low, high)
-                    for name, (count, total, low, high) in self.groups.items()}
+        got = {
+            row["merchant"]: (row["payments"], row["volume"], row["smallest"], row["largest"])
+            for row in answer["rows"]
+        }
+        expected = {
+            name: (count * self.passes, total * self.passes, low, high)
+            for name, (count, total, low, high) in self.groups.items()
+        }
         if covered != self.passes * self.records or got != expected:
             wrong = [name for name in expected if got.get(name) != expected[name]]
-            raise _bench.Wrong(f"{len(wrong)} of {len(expected)} groups differ after {covered} records")
+            raise _bench.Wrong(
+                f"{len(wrong)} of {len(expected)} groups differ after {covered} records"
+            )
         row = json.loads(daemon.get(POINT), parse_float=decimal.Decimal)["row"]
         if row["account"] != "a77":
             raise _bench.Wrong(f"another record: {row}")
@@ -138,9 +165,20 @@ def wait_applied(daemon, records, timeout_s=300):
 
 def wrk(url, seconds, connections, script=None):
     """(requests, p99 in ms)"""
-    out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency",
-                          *(["-s", script] if script else []), url],
-                         capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{seconds}s",
+            "--latency",
+            *(["-s", script] if script else []),
+            url,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     if "Non-2xx" in out or "Socket errors" in out:
         raise _bench.Wrong(f"{url}: {out}")
     requests = int(re.search(r"(\d+) requests in", out)[1])
@@ -176,8 +214,9 @@ class Nginx:
         (www / "group.json").write_bytes(daemon.get(GROUP))
         self.port = _bench.free_port()
         (work / "nginx.conf").write_text(NGINX.format(work=work, port=self.port))
-        self.master = subprocess.Popen(["nginx", "-c", work / "nginx.conf"],
-                                       stderr=subprocess.DEVNULL)
+        self.master = subprocess.Popen(
+            ["nginx", "-c", work / "nginx.conf"], stderr=subprocess.DEVNULL
+        )
         self.pid = self._worker()
 
     def _worker(self):
@@ -208,15 +247,21 @@ class Figures:
         bench.figure(f"{name}_cpu", self.values[f"{name}_cpu"], "us/request", digits=1)
         bench.figure(f"{name}_p99", self.values[f"{name}_p99"], "ms")
         if floor:
-            ratios = [ours / theirs for ours, theirs in zip(self.values[f"{name}_cpu"],
-                                                            self.values[f"{floor}_cpu"], strict=True)]
+            ratios = [
+                ours / theirs
+                for ours, theirs in zip(
+                    self.values[f"{name}_cpu"], self.values[f"{floor}_cpu"], strict=True
+                )
+            ]
             bench.figure(f"{name}/nginx", ratios, "x", goal)
 
 
 def ask_all(daemon, args, work, figures, suffix="", share=0.0):
     for name, path, _, _ in READS:
         script = work / f"{name}.lua" if name in SCRIPTS else None
-        figures.add(name + suffix, cost(daemon.process.pid, daemon.url + (path or "/"), args, script, share))
+        figures.add(
+            name + suffix, cost(daemon.process.pid, daemon.url + (path or "/"), args, script, share)
+        )
 
 
 def rounds(bench, daemon, nginx, topic, work):
@@ -227,8 +272,11 @@ def rounds(bench, daemon, nginx, topic, work):
         for name in ("point", "group"):
             figures.add(f"nginx_{name}", cost(nginx.pid, nginx.url(name), args))
         ask_all(daemon, args, work, figures)
-        print(f"round {number + 1}, at rest: " + ", ".join(
-            f"{name} {values[-1]:.1f}" for name, values in figures.values.items()), flush=True)
+        print(
+            f"round {number + 1}, at rest: "
+            + ", ".join(f"{name} {values[-1]:.1f}" for name, values in figures.values.items()),
+            flush=True,
+        )
     topic.check(daemon)
 
     began = time.monotonic()
@@ -243,9 +291,15 @@ def rounds(bench, daemon, nginx, topic, work):
         for number in range(args.rounds):
             share = share_of(daemon.process.pid, args.seconds)
             ask_all(daemon, args, work, figures, "_ingesting", share)
-            print(f"round {number + 1}, ingesting ({share * 100:.0f} % CPU): " + ", ".join(
-                f"{name} {values[-1]:.1f}" for name, values in figures.values.items()
-                if "ingesting" in name), flush=True)
+            print(
+                f"round {number + 1}, ingesting ({share * 100:.0f} % CPU): "
+                + ", ".join(
+                    f"{name} {values[-1]:.1f}"
+                    for name, values in figures.values.items()
+                    if "ingesting" in name
+                ),
+                flush=True,
+            )
     finally:
         topic.end()
     topic.check(daemon)
@@ -290,6 +344,7 @@ def run(bench):
 def make_topic(brokers):
     """Four partitions, empty."""
     from confluent_kafka.admin import AdminClient, NewTopic
+
     admin = AdminClient({"bootstrap.servers": brokers})
 
     def partitions():
@@ -307,7 +362,9 @@ def make_topic(brokers):
 
 if __name__ == "__main__":
     bench = _bench.Bench("http", __doc__)
-    bench.parser.add_argument("--records", type=int, default=200_000, help="in one pass of the file")
+    bench.parser.add_argument(
+        "--records", type=int, default=200_000, help="in one pass of the file"
+    )
     bench.parser.add_argument("--sustain-passes", type=int, default=5)
     bench.parser.add_argument("--seconds", type=int, default=2, help="of each run of wrk")
     bench.parser.add_argument("--connections", type=int, default=32)

@@ -39,6 +39,7 @@ class Sender:
 
     def __init__(self, brokers, rate, seconds):
         from confluent_kafka import Producer
+
         self.producer = Producer({"bootstrap.servers": brokers, "linger.ms": 0, "acks": "all"})
         self.rate, self.count = rate, rate * seconds
         self.due = [0.0] * self.count
@@ -62,6 +63,7 @@ class Sender:
                 raise RuntimeError(error)
             self.acked[i], self.offset[i] = time.monotonic(), message.offset()
             self.newest = i
+
         return delivered
 
 
@@ -72,7 +74,8 @@ def watch(daemon, sender, visible, stop):
         if newest < 0 or newest in visible:
             time.sleep(0.0005)
             continue
-        url = f"{daemon.url}/v1/pipelines/latency/aggregates/total?after=latency:0:{sender.offset[newest]}"
+        after = f"latency:0:{sender.offset[newest]}"
+        url = f"{daemon.url}/v1/pipelines/latency/aggregates/total?after={after}"
         with urllib.request.urlopen(url) as answer:
             rows = json.loads(answer.read())["rows"]
         if rows[0]["newest"] < newest:
@@ -81,24 +84,26 @@ def watch(daemon, sender, visible, stop):
 
 
 def metric_quantile(text, name, share):
-    """Upper bound of the bucket in which the quantile of a Prometheus histogram lies, in seconds."""
+    """Upper bound of the bucket that holds the quantile of a Prometheus histogram, in seconds."""
     buckets = []
     for line in text.splitlines():
         if line.startswith(name + "_bucket"):
             bound = line.split('le="')[1].split('"')[0]
-            buckets.append((float("inf") if bound == "+Inf" else float(bound), float(line.rsplit(" ", 1)[1])))
+            buckets.append(
+                (float("inf") if bound == "+Inf" else float(bound), float(line.rsplit(" ", 1)[1]))
+            )
     total = buckets[-1][1]
     return next(bound for bound, count in buckets if count >= total * share)
 
 
 def run(bench):
-    args = bench.args
     work = pathlib.Path(tempfile.mkdtemp(prefix="weir-latency-"))
     pipeline = work / "latency.yaml"
     pipeline.write_text(PIPELINE)
     brokers, state = _bench.broker()
     try:
         from confluent_kafka.admin import AdminClient, NewTopic
+
         admin = AdminClient({"bootstrap.servers": brokers})
         for future in admin.create_topics([NewTopic("latency", 1, 1)]).values():
             try:

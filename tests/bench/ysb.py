@@ -22,14 +22,20 @@ TOPIC = "ad-events"
 
 def counts(text):
     """window start in ms, campaign -> count, of a CSV `window_ms,campaign,count`."""
-    return {(int(row[0]), row[1]): int(row[2]) for row in csv.reader(io.StringIO(text)) if row[0].isdigit()}
+    return {
+        (int(row[0]), row[1]): int(row[2])
+        for row in csv.reader(io.StringIO(text))
+        if row[0].isdigit()
+    }
 
 
 def difference(name, got, expected):
     if got != expected:
         wrong = [key for key in expected.keys() | got.keys() if got.get(key) != expected.get(key)]
-        raise _bench.Wrong(f"{name}: {len(wrong)} of {len(expected)} windows differ, one is {wrong[0]}: "
-                           f"{got.get(wrong[0])} for {expected.get(wrong[0])}")
+        raise _bench.Wrong(
+            f"{name}: {len(wrong)} of {len(expected)} windows differ, one is {wrong[0]}: "
+            f"{got.get(wrong[0])} for {expected.get(wrong[0])}"
+        )
 
 
 def weir_pages(daemon):
@@ -59,9 +65,24 @@ def run(bench):
     work = pathlib.Path(tempfile.mkdtemp(prefix="weir-ysb-"))
     brokers, state = _bench.broker()
     try:
-        subprocess.run([programs / "ysb_generate", "--brokers", brokers, "--topic", TOPIC,
-                        "--events", str(args.events), "--partitions", str(args.partitions),
-                        "--ads-file", work / "ads.csv", "--expect-file", work / "expect.csv"], check=True)
+        subprocess.run(
+            [
+                programs / "ysb_generate",
+                "--brokers",
+                brokers,
+                "--topic",
+                TOPIC,
+                "--events",
+                str(args.events),
+                "--partitions",
+                str(args.partitions),
+                "--ads-file",
+                work / "ads.csv",
+                "--expect-file",
+                work / "expect.csv",
+            ],
+            check=True,
+        )
         expected = counts((work / "expect.csv").read_text())
         measure(bench, programs, work, brokers, expected)
     finally:
@@ -77,9 +98,23 @@ def measure(bench, programs, work, brokers, expected):
     for number in range(args.rounds):
         for kind, mode in (("raw", "count"), ("hand", "ysb")):
             result = work / f"{kind}.csv"
-            argv = [programs / "ysb_floor", "--mode", mode, "--brokers", brokers, "--topic", TOPIC,
-                    "--events", str(args.events), "--partitions", str(args.partitions),
-                    "--ads-file", work / "ads.csv", "--result-file", result]
+            argv = [
+                programs / "ysb_floor",
+                "--mode",
+                mode,
+                "--brokers",
+                brokers,
+                "--topic",
+                TOPIC,
+                "--events",
+                str(args.events),
+                "--partitions",
+                str(args.partitions),
+                "--ads-file",
+                work / "ads.csv",
+                "--result-file",
+                result,
+            ]
             out, _, _ = _bench.measured(argv)
             report = json.loads(out.strip().splitlines()[-1])
             cpu[kind].append(report["cpu_us_per_event"])
@@ -88,15 +123,25 @@ def measure(bench, programs, work, brokers, expected):
             if kind == "hand":
                 difference("hand-written", counts(result.read_text()), expected)
         weir_round(args, work, brokers, number, expected, cpu, rate, memory)
-        print(f"round {number + 1}: " + ", ".join(
-            f"{kind} {cpu[kind][-1]:.3f} us {rate[kind][-1] / 1e6:.2f} M/s {memory[kind][-1]:.0f} MB"
-            for kind in cpu), flush=True)
+        print(
+            f"round {number + 1}: "
+            + ", ".join(
+                f"{kind} {cpu[kind][-1]:.3f} us {rate[kind][-1] / 1e6:.2f} M/s "
+                f"{memory[kind][-1]:.0f} MB"
+                for kind in cpu
+            ),
+            flush=True,
+        )
 
-    for kind in cpu:
-        bench.figure(f"{kind}_cpu", cpu[kind], "us/event", digits=3)
+    for kind, used in cpu.items():
+        bench.figure(f"{kind}_cpu", used, "us/event", digits=3)
         bench.figure(f"{kind}_rate", [r / 1e6 for r in rate[kind]], "M/s")
-        bench.figure(f"{kind}_memory", memory[kind], "MB", 100 if kind == "weir" else None, digits=0)
-    bench.figure("weir/hand", [c / b for c, b in zip(cpu["weir"], cpu["hand"], strict=False)], "x", 1.5)
+        bench.figure(
+            f"{kind}_memory", memory[kind], "MB", 100 if kind == "weir" else None, digits=0
+        )
+    bench.figure(
+        "weir/hand", [c / b for c, b in zip(cpu["weir"], cpu["hand"], strict=False)], "x", 1.5
+    )
     bench.figure("weir/raw", [c / a for c, a in zip(cpu["weir"], cpu["raw"], strict=False)], "x", 2)
 
 
