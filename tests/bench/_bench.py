@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -139,6 +140,9 @@ def broker():
     """A real broker with the full JIT, for as long as needed: (host:port, state directory)."""
     port = "19192"
     state = ROOT / "build" / "kafka-bench"
+    if state.exists():  # topics of an earlier run
+        stop_broker(state)
+        shutil.rmtree(state)
     subprocess.run(
         [ROOT / "dev", "kafka", "start", "--bench", "--port", port, "--dir", state],
         check=True,
