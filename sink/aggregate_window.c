@@ -338,6 +338,8 @@ static void reclaim_bucket(struct aggregate *a, const struct bucket *bucket, int
         if (group_row(a, entry->ref)->last_pane_ns < horizon)
             dead[count++] = *entry;
     }
+    if (count)
+        aggregate_root_write(a); /* heads of rows and texts */
     for (unsigned i = 0; i < count; i++) {
         const struct group_row *row = group_row(a, dead[i].ref);
         uint64_t hash = slots_hash_stored(&a->key, row + 1, a->seed);

@@ -38,7 +38,8 @@ static bool charge_block(struct memory_budget *budget)
     uint64_t used =
         atomic_fetch_add_explicit(&budget->used_bytes, BLOCK_BYTES, memory_order_relaxed);
     /* The last eighth is left to what is needed for certain. */
-    if (!budget->limit_bytes || used + BLOCK_BYTES <= budget->limit_bytes / 8 * 7)
+    uint64_t limit = __atomic_load_n(&budget->limit_bytes, __ATOMIC_RELAXED);
+    if (!limit || used + BLOCK_BYTES <= limit / 8 * 7)
         return true;
     atomic_fetch_sub_explicit(&budget->used_bytes, BLOCK_BYTES, memory_order_relaxed);
     return false;

@@ -2,6 +2,7 @@
 #include "tests/unit/sink/stream.h"
 
 #include "base/memory.h"
+#include "sink/partition_private.h"
 
 #define NS_PER_HOUR (3600 * NS_PER_SECOND)
 
@@ -208,6 +209,9 @@ void stream_apply_all(const struct stream *stream, struct test_random *random, u
         assert_int_equal(stream_apply(stream, at, rows, batch, partition, counts), 0);
         if (random_below(random, 4) == 0)
             partition_tick(partition, stream->now_ns);
+        /* From here on a write that did not ask for its page first ends the process. */
+        if (random_below(random, 8) == 0)
+            image_seal(&partition->image);
         at += rows;
     }
     batch_free(batch);

@@ -224,7 +224,7 @@ static void test_the_budget_pauses(void **state)
     assert_int_equal(rc, PARTITION_FULL);
     assert_true(f.budget.used_bytes > f.budget.limit_bytes / 2); /* it was of some use */
     assert_int_equal(records_of(f.partition, 0), at);
-    f.budget.limit_bytes *= 100;
+    __atomic_store_n(&f.budget.limit_bytes, f.budget.limit_bytes * 100, __ATOMIC_RELAXED);
     for (; at < f.stream.count; at += 500)
         assert_int_equal(apply(&f, at, 500), 0);
     assert_int_equal(records_of(f.partition, 0), f.stream.count);
